@@ -1,0 +1,110 @@
+//! What a plugin is told about a request, and what it may say back beside its verdict.
+
+use std::sync::{Arc, Mutex};
+
+use apimachinery::gvk::{GroupVersionKind, GroupVersionResource};
+use apimachinery::user::UserInfo;
+use serde_json::Value;
+
+/// What a request is about to do. Patches are updates (or creates, where an apply makes the object).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// A new object.
+    Create,
+    /// A change of an existing object.
+    Update,
+    /// The removal of an object.
+    Delete,
+    /// A stream to an object (exec, attach, proxy, portforward).
+    Connect,
+}
+
+impl Operation {
+    /// The word of `AdmissionReview` and of webhook rules: `CREATE`, `UPDATE`, `DELETE`, `CONNECT`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "CREATE",
+            Self::Update => "UPDATE",
+            Self::Delete => "DELETE",
+            Self::Connect => "CONNECT",
+        }
+    }
+}
+
+/// The request as plugins see it.
+#[derive(Clone, Debug)]
+pub struct Attributes {
+    /// What is about to happen.
+    pub operation: Operation,
+    /// The kind of `object` (of the subresource's object for a subresource, e.g. `Scale`).
+    pub kind: GroupVersionKind,
+    /// The resource addressed, in the version of the request.
+    pub resource: GroupVersionResource,
+    /// The subresource, empty for none.
+    pub subresource: String,
+    /// The namespace, empty for cluster-scoped objects.
+    pub namespace: String,
+    /// The object's name; empty while a generated name is not made yet.
+    pub name: String,
+    /// The object to be written, in the version of `kind`; `None` for a delete. Mutating plugins change it in place.
+    pub object: Option<Value>,
+    /// The stored object, in the version of `kind`; `None` for a create.
+    pub old_object: Option<Arc<Value>>,
+    /// The request's `CreateOptions`, `UpdateOptions`, `PatchOptions` or `DeleteOptions`, with apiVersion and kind.
+    pub options: Value,
+    /// Nothing will be stored; plugins must not have effects elsewhere.
+    pub dry_run: bool,
+    /// Who asks.
+    pub user: Arc<UserInfo>,
+}
+
+/// Collects what plugins say beside their verdict; shared by one request's whole chain.
+#[derive(Clone, Debug, Default)]
+pub struct Context {
+    said: Arc<Mutex<Said>>,
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    warnings: Vec<String>,
+    annotations: Vec<(String, String)>,
+}
+
+impl Context {
+    /// A context in which nothing has been said.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a warning for the client. A warning already there is not repeated.
+    pub fn warn(&self, text: impl Into<String>) {
+        let text = text.into();
+        let mut said = self.lock();
+        if !said.warnings.contains(&text) {
+            said.warnings.push(text);
+        }
+    }
+
+    /// Adds an audit annotation. The first value of a key stays, as upstream.
+    pub fn annotate(&self, key: impl Into<String>, value: impl Into<String>) {
+        let key = key.into();
+        let mut said = self.lock();
+        if said.annotations.iter().all(|(known, _)| *known != key) {
+            said.annotations.push((key, value.into()));
+        }
+    }
+
+    /// The warnings so far, in the order in which they were given; the context forgets them.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut self.lock().warnings)
+    }
+
+    /// The audit annotations so far.
+    pub fn annotations(&self) -> Vec<(String, String)> {
+        self.lock().annotations.clone()
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,122 @@
+//! What calls answer: objects as JSON bytes in the version of the request, shared with the cache where possible.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use serde_json::Value;
+
+use apimachinery::status::{Status, StatusError};
+
+/// One object as it is served: JSON in the row's version, with its resourceVersion.
+#[derive(Clone, Debug)]
+pub struct Served {
+    bytes: Bytes,
+    value: Option<Arc<Value>>,
+}
+
+impl Served {
+    /// An object known only as its served bytes.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self { bytes, value: None }
+    }
+
+    /// An object at hand as a value.
+    pub fn from_value(value: Arc<Value>) -> Self {
+        Self { bytes: serde_json::to_vec(&*value).map(Bytes::from).unwrap_or_default(), value: Some(value) }
+    }
+
+    /// The JSON. Cloning shares it.
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// The object as a value; parsed on each call unless it was made from one.
+    pub fn value(&self) -> Result<Arc<Value>, StatusError> {
+        match &self.value {
+            Some(value) => Ok(value.clone()),
+            None => serde_json::from_slice(&self.bytes)
+                .map(Arc::new)
+                .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}"))),
+        }
+    }
+}
+
+/// The answer to create, update, patch and apply.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// The object as it is now.
+    pub object: Served,
+    /// Whether it is new (201).
+    pub created: bool,
+}
+
+/// The answer to a delete.
+#[derive(Clone, Debug)]
+pub enum Deleted {
+    /// Gone; the `Success` Status that says so.
+    Done(Box<Status>),
+    /// The object as it is now (deletion has begun), or as it was when it was removed for kinds that answer so. `accepted`:
+    /// the answer is 202.
+    Object {
+        /// The object.
+        object: Served,
+        /// Deletion goes on in the background (202).
+        accepted: bool,
+    },
+}
+
+/// A page of a collection.
+#[derive(Clone, Debug, Default)]
+pub struct Listed {
+    /// The revision that the list shows.
+    pub resource_version: String,
+    /// Where the next page starts; empty on the last.
+    pub continue_token: String,
+    /// How many objects come after this page, where that is known.
+    pub remaining: Option<u64>,
+    /// The objects.
+    pub items: Vec<Served>,
+}
+
+/// What happened to a watched object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// It is new, or newly matches.
+    Added,
+    /// It changed.
+    Modified,
+    /// It is gone, or no longer matches.
+    Deleted,
+    /// Nothing happened up to the object's resourceVersion.
+    Bookmark,
+    /// The watch is over; the object is a Status.
+    Error,
+}
+
+impl EventKind {
+    /// The word on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "ADDED",
+            Self::Modified => "MODIFIED",
+            Self::Deleted => "DELETED",
+            Self::Bookmark => "BOOKMARK",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// One event of a watch.
+#[derive(Clone, Debug)]
+pub struct WatchEvent {
+    /// What happened.
+    pub kind: EventKind,
+    /// The object, or a Status for [`EventKind::Error`].
+    pub object: Served,
+    /// The event in the plain JSON form, `{"type":…,"object":…}` and a newline; shared by all watchers that see the same.
+    pub framed: Bytes,
+}
+
+/// A running watch. It ends after an [`EventKind::Error`], at its timeout, or when the server ends it.
+pub type WatchStream = BoxStream<'static, WatchEvent>;
