@@ -1,0 +1,62 @@
+//! Conditions of an App: their types, and the rules by which one is set.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+/// Whether the App passed admission at `observedGeneration`.
+pub const ADMISSION_APPROVED: &str = "AdmissionApproved";
+/// Whether every replica has a node.
+pub const SCHEDULED: &str = "Scheduled";
+/// Whether the Pods are on their way to what the spec asks for, or have reached it.
+pub const PROGRESSING: &str = "Progressing";
+/// Whether every replica is ready.
+pub const AVAILABLE: &str = "Available";
+
+/// The condition of a type, if it is there.
+pub fn find<'a>(conditions: &'a [Condition], type_: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == type_)
+}
+
+/// Whether the condition of a type has status "True".
+pub fn is_true(conditions: &[Condition], type_: &str) -> bool {
+    find(conditions, type_).is_some_and(|condition| condition.status == "True")
+}
+
+/// A condition to be set; `lastTransitionTime` follows from what was there before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    /// Type of the condition.
+    pub type_: &'static str,
+    /// `Some(true)` is "True", `Some(false)` "False", `None` "Unknown".
+    pub status: Option<bool>,
+    /// One CamelCase word.
+    pub reason: &'static str,
+    /// The same for a person.
+    pub message: String,
+    /// The generation of the object that was looked at.
+    pub observed_generation: Option<i64>,
+}
+
+impl Draft {
+    /// The condition as it is to be written. As upstream's `SetStatusCondition` has it, `lastTransitionTime` is kept
+    /// from `previous` while the status stays the same and is `now` otherwise.
+    pub fn over(self, previous: Option<&Condition>, now: Timestamp) -> Condition {
+        let status = match self.status {
+            Some(true) => "True",
+            Some(false) => "False",
+            None => "Unknown",
+        };
+        let last_transition_time = match previous {
+            Some(previous) if previous.status == status => previous.last_transition_time.clone(),
+            _ => Time(now),
+        };
+        Condition {
+            type_: self.type_.into(),
+            status: status.into(),
+            reason: self.reason.into(),
+            message: self.message,
+            observed_generation: self.observed_generation,
+            last_transition_time,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The binary `controller-manager`.
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(name = "controller-manager", version, about = controllers::ABOUT)]
+struct Command {
+    #[command(flatten)]
+    options: controllers::Options,
+    #[command(flatten)]
+    client: runtime::ClientOptions,
+    #[command(flatten)]
+    log: runtime::LogOptions,
+}
+
+fn main() -> std::process::ExitCode {
+    let Command { options, client, log } = Command::parse();
+    runtime::process::main("controller-manager", &client, &log, |client, shutdown| {
+        controllers::run(options, client, shutdown, Box::new(|| ()))
+    })
+}
