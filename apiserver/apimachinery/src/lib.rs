@@ -1,1 +1,21 @@
-//! (being written)
+//! The vocabulary every part of the API server speaks, kept pure: no async, HTTP, storage or clock.
+//!
+//! Objects are [`serde_json::Value`]s. Errors carry upstream's words, because clients read them.
+
+pub mod field;
+pub mod gvk;
+pub mod meta;
+pub mod patch;
+pub mod quantity;
+pub mod quote;
+pub mod selector;
+pub mod status;
+pub mod time;
+pub mod user;
+pub mod validation;
+
+pub use field::{Error as FieldError, ErrorList};
+pub use gvk::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
+pub use meta::ObjectExt;
+pub use status::{Status, StatusError};
+pub use user::UserInfo;

@@ -1,0 +1,148 @@
+//! Go's quoted strings and JSON, as they appear inside upstream's messages.
+
+use std::fmt::{self, Write};
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+/// Displays a string as Go's `%q` does.
+#[derive(Clone, Copy, Debug)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' => f.write_str("\\\"")?,
+                '\\' => f.write_str("\\\\")?,
+                '\u{7}' => f.write_str("\\a")?,
+                '\u{8}' => f.write_str("\\b")?,
+                '\u{c}' => f.write_str("\\f")?,
+                '\n' => f.write_str("\\n")?,
+                '\r' => f.write_str("\\r")?,
+                '\t' => f.write_str("\\t")?,
+                '\u{b}' => f.write_str("\\v")?,
+                c if is_print(c) => f.write_char(c)?,
+                c if c < ' ' || c == '\u{7f}' => write!(f, "\\x{:02x}", u32::from(c))?,
+                c if u32::from(c) < 0x1_0000 => write!(f, "\\u{:04x}", u32::from(c))?,
+                c => write!(f, "\\U{:08x}", u32::from(c))?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// The string as Go's `%q` writes it.
+pub fn quoted(text: &str) -> String {
+    Quoted(text).to_string()
+}
+
+/// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space.
+fn is_print(c: char) -> bool {
+    if c.is_ascii() {
+        return (' '..='~').contains(&c);
+    }
+    // The standard library keeps the same table for Debug. Marks are escaped there only at the start of a string,
+    // so the character is shown after a letter.
+    let mut buffer = [b'a'; 5];
+    let length = 1 + c.encode_utf8(&mut buffer[1..]).len();
+    std::str::from_utf8(&buffer[..length]).is_ok_and(|text| text.escape_debug().count() == 2)
+}
+
+/// The value as Go's `json.Marshal` writes it: compact, with `<`, `>`, `&`, U+2028 and U+2029 escaped.
+pub fn go_json<T: Serialize + ?Sized>(value: &T) -> String {
+    let mut bytes = Vec::new();
+    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, GoFormatter));
+    written.ok().and_then(|()| String::from_utf8(bytes).ok()).unwrap_or_default()
+}
+
+struct GoFormatter;
+
+impl Formatter for GoFormatter {
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        let size = value.abs();
+        let text = if size == 0.0 || (1e-6..1e21).contains(&size) {
+            value.to_string()
+        } else {
+            // Unlike `%v`, JSON drops the zero that pads a negative exponent.
+            go_float(value).replace("e-0", "e-")
+        };
+        writer.write_all(text.as_bytes())
+    }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
+            let (plain, special) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut chars = special.chars();
+            if let Some(c) = chars.next() {
+                write!(writer, "\\u{:04x}", u32::from(c))?;
+            }
+            rest = chars.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
+}
+
+/// A float as Go's `%v` writes it: `%g` with the shortest digits, exponents below -4 and from 21 on.
+pub fn go_float(number: f64) -> String {
+    if number == 0.0 {
+        return if number.is_sign_negative() { "-0".to_owned() } else { "0".to_owned() };
+    }
+    let scientific = format!("{number:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    match exponent.parse::<i32>() {
+        Ok(exponent) if !(-4..21).contains(&exponent) => {
+            let sign = if exponent < 0 { '-' } else { '+' };
+            format!("{mantissa}e{sign}{:02}", exponent.abs())
+        }
+        _ => number.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_quoted_as_go_does() {
+        for (text, want) in [
+            ("", r#""""#),
+            ("a b", r#""a b""#),
+            ("say \"x\" \\ 'y'", r#""say \"x\" \\ 'y'""#),
+            ("\n\t\r\u{7}\u{b}\u{1}\u{7f}", r#""\n\t\r\a\v\x01\x7f""#),
+            ("é漢🙂", "\"é漢🙂\""),
+            ("e\u{301}", "\"e\u{301}\""),
+            ("\u{301}", "\"\u{301}\""),
+            ("\u{a0}\u{200b}\u{feff}\u{e000}", r#""\u00a0\u200b\ufeff\ue000""#),
+            ("\u{e0001}", r#""\U000e0001""#),
+        ] {
+            assert_eq!(quoted(text), want, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn json_escapes_what_go_escapes() {
+        let value = serde_json::json!({"b": "x<&>y", "a": [1, null, 1.0, 1e21, 1e-7, 0.5]});
+        assert_eq!(go_json(&value), r#"{"a":[1,null,1,1e+21,1e-7,0.5],"b":"x\u003c\u0026\u003ey"}"#);
+    }
+
+    #[test]
+    fn floats_are_written_as_go_does() {
+        for (number, want) in [
+            (1.5, "1.5"),
+            (0.0, "0"),
+            (100000.0, "100000"),
+            (1e21, "1e+21"),
+            (1e20, "100000000000000000000"),
+            (1e-5, "1e-05"),
+            (0.0001, "0.0001"),
+            (-2.5e-7, "-2.5e-07"),
+        ] {
+            assert_eq!(go_float(number), want);
+        }
+    }
+}
