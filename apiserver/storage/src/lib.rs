@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 pub mod cacher;
+pub mod compactor;
 pub mod embedded;
 pub mod error;
 pub mod etcd;
@@ -165,4 +166,8 @@ pub trait Storage: Send + Sync + 'static {
 
     /// An error if the store cannot serve now (for health checks).
     async fn check(&self) -> Result<()>;
+
+    /// Finishes what was accepted and lets go of files and connections; later operations fail with
+    /// [`Error::Unavailable`]. A store that is dropped without it loses nothing that was acknowledged.
+    async fn close(&self) {}
 }

@@ -1,0 +1,64 @@
+//! Forgets history that is older than an interval, once an interval, over all servers of one store.
+//!
+//! Upstream's rule (k8s.io/apiserver storage/etcd3/compact.go), so that both kinds of server can share an etcd: the key
+//! `compact_rev_key` holds the revision of the last compaction. Every interval each server tries to replace the
+//! key as it last saw it by the revision it noted one interval ago; the one that succeeds compacts to that revision.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Outcome, Result, Revision, Storage};
+
+const KEY: &[u8] = b"compact_rev_key";
+
+/// What a server remembers from one interval to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// The key's `mod_revision` when this server last saw it; 0 if it never did.
+    seen: Revision,
+    /// The store's revision then; 0 before the first round.
+    noted: Revision,
+}
+
+/// Compacts `storage` every `interval` to where it was one interval before, until `stop`. An interval of zero never
+/// compacts. Failures are logged and tried again an interval later.
+pub async fn run(storage: Arc<dyn Storage>, interval: Duration, stop: CancellationToken) {
+    if interval.is_zero() {
+        return;
+    }
+    let mut memory = Memory::default();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(interval) => {}
+        }
+        match round(storage.as_ref(), &mut memory).await {
+            Ok(Some(revision)) => tracing::debug!(revision, "compacted the store"),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(%error, "could not compact the store"),
+        }
+    }
+}
+
+/// One interval's turn: the revision that this server compacted to, or `None` if another server did, or if nothing is
+/// known yet to be old.
+pub async fn round(storage: &dyn Storage, memory: &mut Memory) -> Result<Option<Revision>> {
+    let old = memory.noted;
+    match storage.compare_and_put(KEY, memory.seen, Bytes::from(old.to_string()), None).await? {
+        Outcome::Done(revision) => {
+            *memory = Memory { seen: revision, noted: revision };
+            if old == 0 {
+                return Ok(None);
+            }
+            storage.compact(old).await?;
+            Ok(Some(old))
+        }
+        Outcome::Mismatch(got) => {
+            *memory = Memory { seen: got.kv.map_or(0, |kv| kv.mod_revision), noted: got.revision };
+            Ok(None)
+        }
+    }
+}
