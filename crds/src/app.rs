@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use k8s_openapi::api::core::v1::Toleration;
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
@@ -27,7 +29,7 @@ pub const TEMPLATE_HASH_LABEL: &str = "coxswain.dev/template-hash";
     singular = "app",
     namespaced,
     status = "AppStatus",
-    shortname = "capp",
+    shortname = "ap",
     category = "all",
     derive = "PartialEq",
     doc = "App is an image that runs as a number of replicas on the nodes that the scheduler chose.",
@@ -250,7 +252,6 @@ fn one() -> i32 {
 
 fn quantity(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
-        "anyOf": [{"type": "integer"}, {"type": "string"}],
         "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
         "x-kubernetes-int-or-string": true,
     })
@@ -383,5 +384,20 @@ impl JsonSchema for ConditionSchema {
 
 /// The CustomResourceDefinition of App.
 pub fn definition() -> CustomResourceDefinition {
-    App::crd()
+    let mut definition = App::crd();
+    for version in &mut definition.spec.versions {
+        if let Some(schema) = version.schema.as_mut().and_then(|schema| schema.open_api_v3_schema.as_mut()) {
+            forbid_null(schema);
+        }
+    }
+    definition
+}
+
+/// An optional field is left out, not null: the types here write none, and a null would only hide a mistake.
+fn forbid_null(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(forbid_null);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        forbid_null(items);
+    }
 }

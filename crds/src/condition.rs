@@ -60,3 +60,27 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transition_time_moves_only_when_the_status_does() {
+        let at = |seconds| Timestamp::from_second(seconds).unwrap();
+        let draft = |status, reason| Draft {
+            type_: AVAILABLE,
+            status,
+            reason,
+            message: String::new(),
+            observed_generation: Some(1),
+        };
+        let first = draft(Some(false), "Starting").over(None, at(1));
+        assert_eq!((first.status.as_str(), first.last_transition_time.0), ("False", at(1)));
+        let same = draft(Some(false), "StillStarting").over(Some(&first), at(2));
+        assert_eq!((same.reason.as_str(), same.last_transition_time.0), ("StillStarting", at(1)));
+        let moved = draft(None, "NoIdea").over(Some(&same), at(3));
+        assert_eq!((moved.status.as_str(), moved.last_transition_time.0), ("Unknown", at(3)));
+        assert!(!is_true(&[moved], AVAILABLE));
+    }
+}

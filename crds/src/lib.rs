@@ -1,9 +1,11 @@
 //! The kinds of the group `coxswain.dev`: one file a kind, their CustomResourceDefinitions derived from the types.
 //!
-//! `manifests/crds/` holds the generated YAML; a test fails when it is stale, and the binary `crds` prints it anew.
+//! `manifests/crds/` holds the generated YAML; a test fails when it is stale.
 
 pub mod app;
 pub mod condition;
+pub mod quantity;
+pub mod yaml;
 
 pub use app::{App, AppSpec, AppStatus};
 
