@@ -1,0 +1,490 @@
+//! What upstream's decoder does between the bytes and the object: type errors in its words, unknown fields, nulls, and
+//! the canonical form of scalars.
+//!
+//! Go's decoder goes on after a value of the wrong type and reports the first such error at the end; an error of a type
+//! that decodes itself (quantities, times, int-or-string) ends it at once, and so hides those seen before.
+
+use apimachinery::field;
+use apimachinery::quantity::Quantity;
+use serde_json::{Map, Number, Value};
+
+use crate::builtin::{DefinitionId, JSON_SCHEMA_PROPS, OBJECT_META, builtin as builtins};
+use crate::empties;
+use crate::node::{Kind, Node};
+use crate::scalar::{self, Layout};
+
+/// Strict decoding names no more unknown fields than this.
+pub(crate) const MAX_STRICT_ERRORS: usize = 100;
+
+/// Why a value cannot be decoded; displayed in the words of upstream's decoder.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// A value of the wrong JSON type.
+    #[error("json: cannot unmarshal {value} into Go {}", type_target(.go_type, .place))]
+    Type {
+        /// What was found: `string`, `number 1.5`, `array`, …
+        value: String,
+        /// The Go type it should have been: `int32`, `[]v1.PolicyRule`, …
+        go_type: String,
+        /// Where: `LeaseSpec.spec.renewTime` (the innermost struct, then the whole path); empty at the top.
+        place: String,
+    },
+    /// A value that its own type's parser refuses: quantities, times, base64.
+    #[error("{0}")]
+    Parse(String),
+    /// Metadata of an object within a custom resource that is not metadata.
+    #[error("{0}")]
+    Field(field::Error),
+}
+
+impl DecodeError {
+    /// The error without the place, as upstream words it where it converts an untyped object
+    /// (`json: cannot unmarshal bool into Go value of type int32`).
+    #[must_use]
+    pub fn without_place(self) -> Self {
+        match self {
+            Self::Type { value, go_type, .. } => Self::Type { value, go_type, place: String::new() },
+            other => other,
+        }
+    }
+}
+
+fn type_target(go_type: &str, place: &str) -> String {
+    if place.is_empty() {
+        format!("value of type {go_type}")
+    } else {
+        format!("struct field {place} of type {go_type}")
+    }
+}
+
+/// What to do with fields the schema does not have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unknown {
+    Keep,
+    Drop,
+}
+
+/// Decodes an object of a built-in definition in place; the strict errors are those of the fields dropped.
+pub(crate) fn builtin(
+    node: &'static Node,
+    id: DefinitionId,
+    value: &mut Value,
+    unknown: Unknown,
+) -> Result<Vec<String>, DecodeError> {
+    let mut decoder = Decoder::new(unknown, String::new());
+    let outcome = decoder.typed(node, Some(id), value, None);
+    decoder.finish(outcome)
+}
+
+/// Decodes the metadata of a custom resource, and of the objects embedded in it, in place.
+pub(crate) fn custom(root: &Node, value: &mut Value, unknown: Unknown) -> Result<Vec<String>, DecodeError> {
+    integral(value);
+    let Some(object) = value.as_object_mut() else { return Ok(Vec::new()) };
+    let mut strict = Vec::new();
+    if let Some(metadata) = object.get_mut("metadata") {
+        strict = object_meta(metadata, unknown, "metadata")?;
+    }
+    let mut path = field::Path::default();
+    embedded(root, object, unknown, &mut path, &mut strict)?;
+    Ok(strict)
+}
+
+/// Decodes metadata where it stands alone: `place` prefixes the unknown fields.
+fn object_meta(metadata: &mut Value, unknown: Unknown, place: &str) -> Result<Vec<String>, DecodeError> {
+    let Some(id) = builtins().id(OBJECT_META) else { return Ok(Vec::new()) };
+    if metadata.is_null() {
+        *metadata = Value::Object(Map::new());
+        return Ok(Vec::new());
+    }
+    let mut decoder = Decoder::new(unknown, place.to_owned());
+    let node = builtins().node(id);
+    let outcome = decoder.typed(node, Some(id), metadata, None);
+    let strict = decoder.finish(outcome)?;
+    empties::drop_empties(node, metadata);
+    Ok(strict)
+}
+
+/// Walks to the objects that have `x-kubernetes-embedded-resource`, and decodes their metadata.
+fn embedded(
+    node: &Node,
+    object: &mut Map<String, Value>,
+    unknown: Unknown,
+    path: &mut field::Path,
+    strict: &mut Vec<String>,
+) -> Result<(), DecodeError> {
+    if node.embedded_resource {
+        for key in ["apiVersion", "kind"] {
+            if let Some(value) = object.get(key).filter(|v| !v.is_string()) {
+                return Err(DecodeError::Field(field::Error::invalid(
+                    &path.child(key),
+                    value.clone(),
+                    "must be a string",
+                )));
+            }
+        }
+        if let Some(metadata) = object.get_mut("metadata") {
+            let place = path.child("metadata");
+            let given = metadata.clone();
+            let found = object_meta(metadata, unknown, place.as_str())
+                .map_err(|error| DecodeError::Field(field::Error::invalid(&place, given, error.to_string())))?;
+            strict.extend(found);
+        }
+    }
+    for (key, value) in object {
+        let (child, mark) = match (node.property(key), node.additional()) {
+            (Some(property), _) => (&property.node, path.enter(key)),
+            (None, Some(values)) => (values, path.enter_key(key)),
+            (None, None) => continue,
+        };
+        embedded_value(child, value, unknown, path, strict)?;
+        path.leave(mark);
+    }
+    Ok(())
+}
+
+fn embedded_value(
+    node: &Node,
+    value: &mut Value,
+    unknown: Unknown,
+    path: &mut field::Path,
+    strict: &mut Vec<String>,
+) -> Result<(), DecodeError> {
+    match (value, &node.items) {
+        (Value::Object(object), _) => embedded(node, object, unknown, path, strict),
+        (Value::Array(list), Some(items)) => {
+            for (at, item) in list.iter_mut().enumerate() {
+                let mark = path.enter_index(at);
+                embedded_value(items, item, unknown, path, strict)?;
+                path.leave(mark);
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Turns whole floats into integers: so Go writes a float64.
+fn integral(value: &mut Value) {
+    match value {
+        Value::Number(number) => integral_number(number),
+        Value::Array(list) => list.iter_mut().for_each(integral),
+        Value::Object(object) => object.values_mut().for_each(integral),
+        _ => {}
+    }
+}
+
+fn integral_number(number: &mut Number) {
+    if let Some(float) = number.as_f64().filter(|f| number.is_f64() && f.fract() == 0.0)
+        && float.abs() < 9_007_199_254_740_992.0
+    {
+        // Below 2^53: the conversion is exact.
+        #[allow(clippy::cast_possible_truncation)]
+        let whole = float as i64;
+        *number = whole.into();
+    }
+}
+
+struct Decoder {
+    unknown: Unknown,
+    strict: Vec<String>,
+    /// The path of the value at hand as strict errors write it: `spec.containers[0]`.
+    path: String,
+    /// The innermost struct and the fields down to the value, as type errors write them.
+    place_struct: &'static str,
+    place_fields: Vec<&'static str>,
+    /// The first type error.
+    first: Option<DecodeError>,
+}
+
+type Step = Result<(), DecodeError>;
+
+impl Decoder {
+    fn new(unknown: Unknown, path: String) -> Self {
+        Self { unknown, strict: Vec::new(), path, place_struct: "", place_fields: Vec::new(), first: None }
+    }
+
+    fn finish(self, outcome: Step) -> Result<Vec<String>, DecodeError> {
+        outcome?;
+        match self.first {
+            Some(error) => Err(error),
+            None => Ok(self.strict),
+        }
+    }
+
+    /// Decodes a value that is not null. `id` is the definition that `node` is the root of, `go_type` what the field's
+    /// Go type is where the schema does not tell.
+    fn typed(
+        &mut self,
+        node: &'static Node,
+        id: Option<DefinitionId>,
+        value: &mut Value,
+        go_type: Option<&'static str>,
+    ) -> Step {
+        if let Some(id) = node.reference {
+            return self.typed(builtins().node(id), Some(id), value, go_type);
+        }
+        match (node.kind, &mut *value) {
+            (Kind::Object, Value::Object(map)) => match (node.additional(), id) {
+                (Some(values), _) => self.map(values, map, go_type),
+                (None, Some(id)) => self.structure(node, id, map),
+                (None, None) => Ok(()),
+            },
+            (Kind::Array, Value::Array(list)) => {
+                let element = go_type.and_then(|t| t.strip_prefix("[]"));
+                match &node.items {
+                    Some(items) => self.list(items, list, element),
+                    None => Ok(()),
+                }
+            }
+            (Kind::String, Value::String(_)) | (Kind::Boolean, Value::Bool(_)) => Ok(()),
+            (Kind::Number, Value::Number(number)) => {
+                integral_number(number);
+                Ok(())
+            }
+            (Kind::Integer, Value::Number(number)) => {
+                if !is_integer(number, node.is_int32()) {
+                    self.mismatch(format!("number {number}"), node, id, go_type);
+                }
+                Ok(())
+            }
+            (Kind::Bytes, _) => self.bytes(node, value),
+            (Kind::IntOrString, _) => self.int_or_string(value),
+            (Kind::Quantity, _) => quantity(value),
+            (Kind::Time, _) => self.time(value, Layout::Seconds),
+            (Kind::MicroTime, _) => self.time(value, Layout::Micros),
+            (Kind::SchemaOrBool, Value::Bool(_)) => Ok(()),
+            (Kind::SchemaOrArray | Kind::SchemaOrBool | Kind::SchemaOrStringArray, _) => {
+                self.json_schema(node.kind, value)
+            }
+            (Kind::Any | Kind::Raw, _) => Ok(()),
+            _ => {
+                let found = json_type(value).to_owned();
+                self.mismatch(found, node, id, go_type);
+                Ok(())
+            }
+        }
+    }
+
+    fn structure(&mut self, node: &'static Node, id: DefinitionId, map: &mut Map<String, Value>) -> Step {
+        let length = self.path.len();
+        let outer = std::mem::replace(&mut self.place_struct, builtins().struct_name(id));
+        let mut outcome = Ok(());
+        map.retain(|key, value| {
+            if outcome.is_err() {
+                return true;
+            }
+            self.enter(key);
+            let keep = match node.property(key) {
+                None => {
+                    self.unknown_field();
+                    self.unknown == Unknown::Keep
+                }
+                Some(_) if value.is_null() => false,
+                Some(property) => {
+                    self.place_fields.push(&property.name);
+                    outcome = self.typed(&property.node, None, value, property.go_type);
+                    self.place_fields.pop();
+                    // A zero time is a nil one.
+                    !value.is_null() || property.node.resolve().kind == Kind::Raw
+                }
+            };
+            self.path.truncate(length);
+            keep
+        });
+        self.place_struct = outer;
+        outcome
+    }
+
+    fn map(&mut self, values: &'static Node, map: &mut Map<String, Value>, go_type: Option<&'static str>) -> Step {
+        let element =
+            go_type.filter(|t| t.starts_with("map[")).and_then(|t| t.split_once(']')).map(|(_, element)| element);
+        let length = self.path.len();
+        for (key, value) in map {
+            if value.is_null() {
+                *value = zero(values);
+                continue;
+            }
+            self.enter(key);
+            self.typed(values, None, value, element)?;
+            self.path.truncate(length);
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, items: &'static Node, list: &mut [Value], go_type: Option<&'static str>) -> Step {
+        use std::fmt::Write as _;
+        let length = self.path.len();
+        for (at, item) in list.iter_mut().enumerate() {
+            if item.is_null() {
+                *item = zero(items);
+                continue;
+            }
+            // Writing to a String cannot fail.
+            let _ = write!(self.path, "[{at}]");
+            self.typed(items, None, item, go_type)?;
+            self.path.truncate(length);
+        }
+        Ok(())
+    }
+
+    fn bytes(&mut self, node: &'static Node, value: &mut Value) -> Step {
+        match value {
+            Value::String(text) => match scalar::base64(text) {
+                Ok(None) => {}
+                Ok(Some(canonical)) => *text = canonical,
+                Err(at) => self.note(DecodeError::Parse(format!("illegal base64 data at input byte {at}"))),
+            },
+            Value::Array(list) => {
+                // To Go a []byte is a list of numbers, too.
+                let mut bytes = Vec::with_capacity(list.len());
+                for item in list {
+                    match item {
+                        Value::Number(number) => match number.as_u64().and_then(|n| u8::try_from(n).ok()) {
+                            Some(byte) => bytes.push(byte),
+                            None => self.type_error(format!("number {number}"), "uint8".to_owned()),
+                        },
+                        Value::Null => bytes.push(0),
+                        other => self.type_error(json_type(other).to_owned(), "uint8".to_owned()),
+                    }
+                }
+                *value = Value::String(scalar::encode_base64(&bytes));
+            }
+            other => {
+                let found = json_type(other).to_owned();
+                self.mismatch(found, node, None, None);
+            }
+        }
+        Ok(())
+    }
+
+    fn int_or_string(&self, value: &Value) -> Step {
+        match value {
+            Value::String(_) => Ok(()),
+            Value::Number(number) if is_integer(number, true) => Ok(()),
+            Value::Number(number) => Err(self.located(format!("number {number}"), "int32".to_owned())),
+            other => Err(self.located(json_type(other).to_owned(), "int32".to_owned())),
+        }
+    }
+
+    fn time(&self, value: &mut Value, layout: Layout) -> Step {
+        let Value::String(text) = value else {
+            return Err(self.located(json_type(value).to_owned(), "string".to_owned()));
+        };
+        *value = scalar::time(text, layout).map_err(DecodeError::Parse)?.map_or(Value::Null, Value::String);
+        Ok(())
+    }
+
+    /// The parts of a CRD's schema that decode themselves. Go starts anew within them, and not strictly: unknown fields
+    /// are dropped in silence.
+    fn json_schema(&mut self, kind: Kind, value: &mut Value) -> Step {
+        let Some(id) = builtins().id(JSON_SCHEMA_PROPS) else { return Ok(()) };
+        let node = builtins().node(id);
+        let anew = |value: &mut Value| {
+            let mut decoder = Self::new(Unknown::Drop, String::new());
+            let outcome = decoder.typed(node, Some(id), value, None);
+            decoder.finish(outcome).map(drop)
+        };
+        let outcome = match (kind, &mut *value) {
+            (_, Value::Object(_)) => anew(value),
+            (Kind::SchemaOrArray, Value::Array(list)) => list.iter_mut().try_for_each(anew),
+            (Kind::SchemaOrStringArray, Value::Array(list)) => match list.iter().find(|item| !item.is_string()) {
+                Some(item) => Err(self.located(json_type(item).to_owned(), "string".to_owned())),
+                None => Ok(()),
+            },
+            (Kind::SchemaOrBool, _) => Err(DecodeError::Parse("boolean or JSON schema expected".to_owned())),
+            _ => {
+                *value = Value::Null;
+                Ok(())
+            }
+        };
+        // What such a type says of its inside is told again for the place where it stands.
+        outcome.map_err(|error| match error {
+            DecodeError::Type { value, go_type, .. } => self.located(value, go_type),
+            other => other,
+        })
+    }
+
+    fn enter(&mut self, key: &str) {
+        if !self.path.is_empty() {
+            self.path.push('.');
+        }
+        self.path.push_str(key);
+    }
+
+    fn unknown_field(&mut self) {
+        if self.strict.len() < MAX_STRICT_ERRORS {
+            self.strict.push(format!("unknown field \"{}\"", self.path));
+        }
+    }
+
+    fn mismatch(&mut self, found: String, node: &Node, id: Option<DefinitionId>, go_type: Option<&str>) {
+        if self.first.is_none() {
+            let go_type = match (go_type, id) {
+                (Some(go_type), _) => go_type.to_owned(),
+                (None, Some(id)) => builtins().go_type(id),
+                (None, None) => node.go_type(),
+            };
+            self.type_error(found, go_type);
+        }
+    }
+
+    fn type_error(&mut self, found: String, go_type: String) {
+        let error = self.located(found, go_type);
+        self.note(error);
+    }
+
+    fn note(&mut self, error: DecodeError) {
+        self.first.get_or_insert(error);
+    }
+
+    fn located(&self, value: String, go_type: String) -> DecodeError {
+        let place = if self.place_struct.is_empty() {
+            String::new()
+        } else {
+            format!("{}.{}", self.place_struct, self.place_fields.join("."))
+        };
+        DecodeError::Type { value, go_type, place }
+    }
+}
+
+fn quantity(value: &mut Value) -> Step {
+    let quantity = match &*value {
+        Value::String(text) => text.trim().parse::<Quantity>(),
+        other => other.to_string().parse::<Quantity>(),
+    };
+    *value = Value::String(quantity.map_err(|error| DecodeError::Parse(error.to_string()))?.to_string());
+    Ok(())
+}
+
+fn is_integer(number: &Number, int32: bool) -> bool {
+    match number.as_i64() {
+        Some(integer) => !int32 || i32::try_from(integer).is_ok(),
+        None => false,
+    }
+}
+
+/// What a null item of a list or value of a map is: the zero of its type.
+fn zero(node: &Node) -> Value {
+    let node = node.resolve();
+    match node.kind {
+        Kind::String | Kind::Bytes => Value::String(String::new()),
+        Kind::Integer | Kind::Number | Kind::IntOrString => 0.into(),
+        Kind::Boolean => false.into(),
+        Kind::Quantity => "0".into(),
+        Kind::Object if node.additional().is_none() => Value::Object(Map::new()),
+        _ => Value::Null,
+    }
+}
+
+/// What Go's decoder calls a JSON value.
+fn json_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

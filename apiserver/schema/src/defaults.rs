@@ -1,0 +1,136 @@
+//! Filling in what an object does not give.
+
+use serde_json::{Map, Value};
+
+use crate::node::{Additional, Emission, Kind, Node};
+use crate::parse::is_zero;
+
+/// Upstream's defaulting of custom resources: nulls that may not be null go first (unless a default takes their
+/// place), then every default whose parent is there is filled in, outer values before the inner ones that they may bring.
+pub(crate) fn custom(node: &Node, value: &mut Value) {
+    prune_nulls(node, value);
+    fill(node, value);
+}
+
+fn is_wrong_null(node: &Node, value: &Value) -> bool {
+    value.is_null() && !node.nullable
+}
+
+/// Drops the null fields that are neither nullable nor have a default.
+pub(crate) fn prune_nulls(node: &Node, value: &mut Value) {
+    match value {
+        Value::Object(object) => object.retain(|key, value| {
+            let Some(child) = node.property(key).map(|p| &p.node).or_else(|| node.additional()) else { return true };
+            if is_wrong_null(child, value) && child.default.is_none() {
+                return false;
+            }
+            prune_nulls(child, value);
+            true
+        }),
+        Value::Array(list) => {
+            if let Some(items) = &node.items {
+                list.iter_mut().for_each(|item| prune_nulls(items, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn fill(node: &Node, value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for property in &node.properties {
+                let Some(default) = &property.node.default else { continue };
+                match object.get_mut(&*property.name) {
+                    None => {
+                        object.insert(property.name.to_string(), default.clone());
+                    }
+                    Some(given) if is_wrong_null(&property.node, given) => *given = default.clone(),
+                    Some(_) => {}
+                }
+            }
+            for (key, value) in object {
+                if let Some(property) = node.property(key) {
+                    fill(&property.node, value);
+                } else if let Additional::Of(values) = &node.additional {
+                    fill_element(values, value);
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = &node.items {
+                list.iter_mut().for_each(|item| fill_element(items, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn fill_element(node: &Node, value: &mut Value) {
+    if is_wrong_null(node, value)
+        && let Some(default) = &node.default
+    {
+        *value = default.clone();
+    }
+    fill(node, value);
+}
+
+/// Fills in the defaults that a built-in kind's schema publishes, and the zero values that Go always writes.
+pub(crate) fn builtin(node: &Node, value: &mut Value) {
+    let node = node.resolve();
+    match value {
+        Value::Object(object) if node.kind == Kind::Object => {
+            if let Some(values) = node.additional() {
+                object.values_mut().for_each(|value| builtin(values, value));
+                return;
+            }
+            for property in &node.properties {
+                if let Some(filling) = missing(property.emission, &property.node, object.get(&*property.name)) {
+                    object.insert(property.name.to_string(), filling);
+                }
+            }
+            for (key, value) in object {
+                if let Some(property) = node.property(key) {
+                    builtin(&property.node, value);
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = &node.items {
+                list.iter_mut().for_each(|item| builtin(items, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// What to put in a field's place, if anything.
+fn missing(emission: Emission, node: &Node, given: Option<&Value>) -> Option<Value> {
+    if let Some(default) = &node.default {
+        // A field held by value does not tell its zero from not being given.
+        let by_value = matches!(emission, Emission::Omit | Emission::Always);
+        let absent = given.is_none_or(|v| v.is_null() || (by_value && is_zero(v)));
+        // `{}` says that a struct is held by value; for a pointer no struct appears from nothing.
+        if absent && (node.reference.is_none() || !is_zero(default)) {
+            return Some(default.clone());
+        }
+    }
+    match (emission, given) {
+        (Emission::Always, None) => Some(zero(node)),
+        (Emission::Null, None) => Some(Value::Null),
+        _ => None,
+    }
+}
+
+/// How Go writes the zero of a type.
+fn zero(node: &Node) -> Value {
+    let node = node.resolve();
+    match node.kind {
+        Kind::Object if node.additional().is_none() => Value::Object(Map::new()),
+        Kind::String => Value::String(String::new()),
+        Kind::Integer | Kind::Number | Kind::IntOrString => 0.into(),
+        Kind::Boolean => false.into(),
+        Kind::Quantity => "0".into(),
+        _ => Value::Null,
+    }
+}

@@ -1,0 +1,51 @@
+//! What Go's `omitempty` leaves out of a built-in object.
+//!
+//! OpenAPI does not tell a field held by value from a pointer: `replicas: 0` stays (a pointer), `hostNetwork: false`
+//! goes (a value). The rule: a field whose schema publishes a zero default, or which is required, is always written;
+//! another scalar, list or map is dropped when it is empty; what refers to another definition is dropped when absent
+//! only. `data/fields.json` names the fields for which that rule is wrong, as read off upstream's types at the
+//! version of `data/schemas.json` (`keep`: a pointer; `omit`; `always`; `null`: a pointer without omitempty).
+
+use serde_json::Value;
+
+use crate::builtin::{OBJECT_META, builtin as builtins};
+use crate::node::{Emission, Kind, Node};
+use crate::parse::is_zero;
+
+/// Drops the empty fields that Go would not write. Empty lists and maps that are always written become null, as upstream's
+/// store has no empty ones.
+pub(crate) fn drop_empties(node: &Node, value: &mut Value) {
+    let node = node.resolve();
+    match value {
+        Value::Object(object) if node.kind == Kind::Object => {
+            if let Some(values) = node.additional() {
+                object.values_mut().for_each(|value| drop_empties(values, value));
+                return;
+            }
+            object.retain(|key, value| {
+                let Some(property) = node.property(key) else { return true };
+                drop_empties(&property.node, value);
+                match property.emission {
+                    Emission::Keep => !value.is_null(),
+                    Emission::Omit => !is_zero(value),
+                    Emission::Always | Emission::Null => true,
+                }
+            });
+        }
+        Value::Array(list) => {
+            if let Some(items) = &node.items {
+                list.iter_mut().for_each(|item| drop_empties(items, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The same for the metadata of a custom resource.
+pub(crate) fn drop_metadata_empties(value: &mut Value) {
+    if let Some(metadata) = value.get_mut("metadata")
+        && let Some(id) = builtins().id(OBJECT_META)
+    {
+        drop_empties(builtins().node(id), metadata);
+    }
+}
