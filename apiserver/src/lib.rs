@@ -1,1 +1,23 @@
-//! (being written)
+//! The API server: options become a configuration, a configuration a running server.
+//!
+//! [`options`] is the only place that reads flags and environment. [`run`] opens the store, makes what is missing
+//! (certificates, the first objects), publishes the custom resources and serves until it is told to stop.
+
+pub mod bootstrap;
+pub mod command;
+pub mod config;
+mod crd;
+pub mod error;
+mod files;
+pub mod identity;
+mod kubeconfig;
+pub mod options;
+pub mod pki;
+mod run;
+mod store;
+mod tokens;
+
+pub use config::Config;
+pub use error::Error;
+pub use options::Options;
+pub use run::{Ready, bind, run};

@@ -1,1 +1,80 @@
-fn main() {}
+//! `cox`: the command that starts the control plane, or one part of it.
+
+mod up;
+
+use std::process::ExitCode;
+
+use apiserver::command;
+use clap::{Args, Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Parser)]
+#[command(
+    name = "cox",
+    version,
+    about = "A Kubernetes-compatible control plane: without a command, the same as `cox up`",
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    up: up::Options,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Start everything: API server, operators and simulated nodes
+    Up(Box<up::Options>),
+    /// Start the API server alone
+    Apiserver(Box<command::Command>),
+    /// Start the controllers alone
+    ControllerManager(Operator<controllers::Options>),
+    /// Start the scheduler alone
+    Scheduler(Operator<scheduler::Options>),
+    /// Start the admission webhook alone
+    AdmissionWebhook(Operator<webhook::Options>),
+    /// Start nodes alone
+    Node(Operator<node::Options>),
+}
+
+#[derive(Args)]
+struct Operator<O: Args> {
+    #[command(flatten)]
+    options: O,
+    #[command(flatten)]
+    client: runtime::ClientOptions,
+    #[command(flatten)]
+    log: runtime::LogOptions,
+}
+
+fn main() -> ExitCode {
+    let Cli { part, up } = command::parse();
+    let ignore = || Box::new(|| ());
+    match part {
+        None => up.execute(),
+        Some(Part::Up(up)) => up.execute(),
+        Some(Part::Apiserver(command)) => command.execute(),
+        Some(Part::ControllerManager(Operator { options, client, log })) => {
+            runtime::process::main("controller-manager", &client, &log, |client, stop| {
+                controllers::run(options, client, stop, ignore())
+            })
+        }
+        Some(Part::Scheduler(Operator { options, client, log })) => {
+            runtime::process::main("scheduler", &client, &log, |client, stop| {
+                scheduler::run(options, client, stop, ignore())
+            })
+        }
+        Some(Part::AdmissionWebhook(Operator { options, client, log })) => {
+            runtime::process::main("admission-webhook", &client, &log, |client, stop| {
+                webhook::run(options, client, stop, ignore())
+            })
+        }
+        Some(Part::Node(Operator { options, client, log })) => {
+            runtime::process::main("node", &client, &log, |client, stop| node::run(options, client, stop, ignore()))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! A server's completed configuration: options that have been checked, and the paths that follow from them.
+
+use std::path::{Path, PathBuf};
+
+use crate::options::{ADMISSION_PLUGINS, Options};
+
+/// What [`crate::run`] works with. Made by [`Options::complete`].
+#[derive(Clone, Debug)]
+pub struct Config {
+    options: Options,
+}
+
+impl Config {
+    pub(crate) fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// The options as given.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The folder of certificates.
+    pub fn cert_dir(&self) -> PathBuf {
+        self.options.cert_dir.clone().unwrap_or_else(|| self.options.data_dir.join("pki"))
+    }
+
+    /// The embedded store's file.
+    pub fn store_file(&self) -> PathBuf {
+        self.options.data_dir.join("store.redb")
+    }
+
+    /// The kubeconfig of the identity called `name`; the administrator's is plainly `kubeconfig`.
+    pub fn kubeconfig(&self, name: &str) -> PathBuf {
+        kubeconfig(&self.options.data_dir, name)
+    }
+
+    /// The admission plugins that run, in order.
+    pub fn admission_plugins(&self) -> impl Iterator<Item = &'static str> + '_ {
+        let disabled = &self.options.disable_admission_plugins;
+        ADMISSION_PLUGINS.into_iter().filter(move |plugin| disabled.iter().all(|name| name != plugin))
+    }
+}
+
+/// Where the kubeconfig of an identity is kept below a data folder.
+pub fn kubeconfig(data_dir: &Path, name: &str) -> PathBuf {
+    match name {
+        "admin" => data_dir.join("kubeconfig"),
+        name => data_dir.join(format!("{name}.kubeconfig")),
+    }
+}

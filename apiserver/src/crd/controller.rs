@@ -1,0 +1,231 @@
+//! Follows the definitions and acts on each.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use apimachinery::meta::ObjectExt as _;
+use apimachinery::status::{Reason, StatusError};
+use futures::StreamExt as _;
+use registry::{EventKind, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
+use serde_json::Value;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::conditions::{Condition, is_true};
+use super::{cleanup, names};
+use crate::identity;
+
+/// The finalizer that keeps a definition until its instances are gone.
+pub(super) const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
+
+/// How long to wait before trying again what failed.
+const RETRY: Duration = Duration::from_millis(200);
+
+/// The controller's view of all definitions, by name.
+pub struct Controller {
+    registry: Arc<Registry>,
+    row: Arc<Row>,
+    ctx: RequestContext,
+    definitions: BTreeMap<String, Arc<Value>>,
+    resource_version: String,
+    cleaning: HashSet<String>,
+    cleanups: JoinSet<String>,
+}
+
+impl Controller {
+    /// Reads all definitions and publishes those that are established; to be called before requests are served.
+    pub async fn start(registry: Arc<Registry>) -> Result<Self, StatusError> {
+        let row = registry
+            .table()
+            .row("apiextensions.k8s.io", "v1", "customresourcedefinitions")
+            .cloned()
+            .ok_or_else(|| StatusError::internal("customresourcedefinitions are not in the table"))?;
+        let mut controller = Self {
+            registry,
+            row,
+            ctx: RequestContext::new(identity::loopback(), "kube-apiserver"),
+            definitions: BTreeMap::new(),
+            resource_version: String::new(),
+            cleaning: HashSet::new(),
+            cleanups: JoinSet::new(),
+        };
+        controller.relist().await?;
+        Ok(controller)
+    }
+
+    /// Runs until `stop` is cancelled.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let follow = async {
+            loop {
+                // Whatever is unfinished is taken up again after each (re)start of the watch.
+                let names: Vec<String> = self.definitions.keys().cloned().collect();
+                for name in names {
+                    self.reconcile(&name).await;
+                }
+                if let Err(error) = self.follow().await {
+                    debug!(%error, "the watch on definitions ended");
+                }
+                while let Err(error) = self.relist().await {
+                    warn!(%error, "definitions cannot be listed");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = follow => {}
+        }
+    }
+
+    async fn relist(&mut self) -> Result<(), StatusError> {
+        let collection = Target::new(self.row.clone(), "", "");
+        let listed = self.registry.list(&self.ctx, &collection, &ListOptions::default()).await?;
+        let mut definitions = BTreeMap::new();
+        for item in &listed.items {
+            let crd = item.value()?;
+            definitions.insert(crd.name().unwrap_or_default().to_owned(), crd);
+        }
+        let gone: Vec<String> =
+            self.definitions.keys().filter(|name| !definitions.contains_key(*name)).cloned().collect();
+        self.definitions = definitions;
+        self.resource_version = listed.resource_version;
+        for name in gone {
+            self.withdraw(&name);
+        }
+        for crd in self.definitions.values() {
+            if is_true(crd, "Established") {
+                publish(&self.registry, crd);
+            }
+        }
+        Ok(())
+    }
+
+    /// Handles events until the watch ends.
+    async fn follow(&mut self) -> Result<(), StatusError> {
+        let collection = Target::new(self.row.clone(), "", "");
+        let options = ListOptions {
+            resource_version: self.resource_version.clone(),
+            allow_watch_bookmarks: true,
+            ..ListOptions::default()
+        };
+        let mut events = self.registry.watch(&self.ctx, &collection, &options).await?;
+        loop {
+            let event = tokio::select! {
+                event = events.next() => match event {
+                    Some(event) => event,
+                    None => return Ok(()),
+                },
+                Some(done) = self.cleanups.join_next() => {
+                    if let Ok(name) = done {
+                        self.cleaning.remove(&name);
+                        self.reconcile(&name).await;
+                    }
+                    continue;
+                }
+            };
+            let crd = event.object.value()?;
+            if let Some(version) = crd.resource_version() {
+                self.resource_version = version.to_owned();
+            }
+            let name = crd.name().unwrap_or_default().to_owned();
+            match event.kind {
+                EventKind::Added | EventKind::Modified => {
+                    self.definitions.insert(name.clone(), crd);
+                    self.reconcile(&name).await;
+                }
+                EventKind::Deleted => {
+                    let group = crd["spec"]["group"].clone();
+                    self.definitions.remove(&name);
+                    self.withdraw(&name);
+                    // A name that is free now may be what another one waits for.
+                    let waiting: Vec<String> = self
+                        .definitions
+                        .iter()
+                        .filter(|(_, other)| other["spec"]["group"] == group && !is_true(other, "NamesAccepted"))
+                        .map(|(name, _)| name.clone())
+                        .collect();
+                    for name in waiting {
+                        self.reconcile(&name).await;
+                    }
+                }
+                EventKind::Bookmark => {}
+                EventKind::Error => return Ok(()),
+            }
+        }
+    }
+
+    /// Brings one definition's status and rows to what they should be, as far as its present state is known.
+    async fn reconcile(&mut self, name: &str) {
+        let Some(crd) = self.definitions.get(name).cloned() else { return };
+        if crd.deletion_timestamp().is_some() {
+            let finalizing = crd.finalizers().iter().any(|finalizer| *finalizer == FINALIZER);
+            if finalizing && self.cleaning.insert(name.to_owned()) {
+                if is_true(&crd, "Established") {
+                    publish(&self.registry, &crd);
+                }
+                self.cleanups.spawn(cleanup::run(self.registry.clone(), self.ctx.clone(), self.row.clone(), crd));
+            }
+            return;
+        }
+        let others = self.definitions.iter().filter(|(other, _)| *other != name).map(|(_, crd)| &**crd);
+        let naming = names::decide(&crd, others);
+        let mut wanted = Value::clone(&crd);
+        let now = now();
+        let mut changed = naming.names_accepted.set(&mut wanted, &now);
+        changed |= naming.established.set(&mut wanted, &now);
+        if wanted["status"]["acceptedNames"] != naming.accepted {
+            wanted["status"]["acceptedNames"] = naming.accepted;
+            changed = true;
+        }
+        if naming.established.status {
+            publish(&self.registry, &wanted);
+        }
+        if changed {
+            self.write_status(name, wanted).await;
+        }
+    }
+
+    /// Writes the status; a conflict is left to the event that will bring the newer state.
+    async fn write_status(&mut self, name: &str, crd: Value) {
+        let target = Target::new(self.row.clone(), "", name).subresource("status");
+        match self.registry.update(&self.ctx, &target, crd.into(), &UpdateOptions::default()).await {
+            Ok(written) => {
+                if let Ok(crd) = written.object.value() {
+                    self.definitions.insert(name.to_owned(), crd);
+                }
+            }
+            Err(error) if matches!(error.reason(), Reason::Conflict | Reason::NotFound) => {}
+            Err(error) => warn!(definition = name, %error, "the status cannot be written"),
+        }
+    }
+
+    fn withdraw(&self, name: &str) {
+        self.registry.update_table(|table| table.without_crd(name));
+    }
+}
+
+/// Puts the rows of a definition into the table, in place of those it had.
+fn publish(registry: &Registry, crd: &Value) {
+    match registry::crd::rows_for(crd) {
+        Ok(rows) => {
+            let name = crd.name().unwrap_or_default();
+            registry.update_table(|table| table.with_crd(name, rows.clone()));
+        }
+        Err(errors) => {
+            let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            warn!(definition = crd.name().unwrap_or_default(), problems = problems.join("; "), "cannot be served");
+        }
+    }
+}
+
+/// A condition of the deletion of a definition's instances.
+pub(super) fn terminating(status: bool, reason: &str, message: &str) -> Condition {
+    Condition::new("Terminating", status, reason, message)
+}
+
+/// The present time as conditions hold it.
+pub(super) fn now() -> String {
+    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

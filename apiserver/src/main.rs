@@ -1,0 +1,12 @@
+//! `apiserver`: the API server on its own.
+
+use std::process::ExitCode;
+
+use apiserver::command;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    command::main()
+}

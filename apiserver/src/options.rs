@@ -1,0 +1,240 @@
+//! The command line of `apiserver`: the only place where flags and environment are read.
+//!
+//! Flags carry the names of kube-apiserver's where a counterpart exists. [`Options::complete`] checks them together and
+//! makes the [`Config`] that the rest of the crate works with.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::config::Config;
+use crate::error::Error;
+
+/// The port where none is asked for.
+pub const DEFAULT_PORT: u16 = 6443;
+
+/// Plugins that can be named in `--enable-admission-plugins` and `--disable-admission-plugins`, in the order in which
+/// they are asked (upstream's).
+pub const ADMISSION_PLUGINS: [&str; 3] =
+    ["NamespaceLifecycle", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"];
+
+/// Upstream's other plugins: naming them is no mistake, they have nothing to say here yet.
+const KNOWN_ADMISSION_PLUGINS: [&str; 33] = [
+    "AlwaysAdmit",
+    "AlwaysDeny",
+    "AlwaysPullImages",
+    "CertificateApproval",
+    "CertificateSigning",
+    "CertificateSubjectRestriction",
+    "ClusterTrustBundleAttest",
+    "DefaultIngressClass",
+    "DefaultStorageClass",
+    "DefaultTolerationSeconds",
+    "DenyServiceExternalIPs",
+    "EventRateLimit",
+    "ExtendedResourceToleration",
+    "ImagePolicyWebhook",
+    "LimitPodHardAntiAffinityTopology",
+    "LimitRanger",
+    "MutatingAdmissionPolicy",
+    "NamespaceAutoProvision",
+    "NamespaceExists",
+    "NodeDeclaredFeatureValidator",
+    "NodeRestriction",
+    "OwnerReferencesPermissionEnforcement",
+    "PersistentVolumeClaimResize",
+    "PodNodeSelector",
+    "PodSecurity",
+    "PodTolerationRestriction",
+    "PodTopologyLabels",
+    "Priority",
+    "ResourceQuota",
+    "RuntimeClass",
+    "ServiceAccount",
+    "StorageObjectInUseProtection",
+    "ValidatingAdmissionPolicy",
+];
+
+/// Options of the API server.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Address to listen on
+    #[arg(long, default_value = "127.0.0.1", value_name = "IP", help_heading = "Serving")]
+    pub bind_address: IpAddr,
+
+    /// Port to serve HTTPS on; 0 takes any free one [default: 6443]
+    #[arg(long, value_name = "PORT", help_heading = "Serving")]
+    pub secure_port: Option<u16>,
+
+    /// Folder of the embedded store, certificates and kubeconfigs
+    #[arg(long, default_value = ".coxswain", value_name = "DIR", help_heading = "Serving")]
+    pub data_dir: PathBuf,
+
+    /// Folder of the certificates that are made where none are given (default: DATA_DIR/pki)
+    #[arg(long, value_name = "DIR", help_heading = "Serving")]
+    pub cert_dir: Option<PathBuf>,
+
+    /// Serving certificate chain, PEM; signed by the server's own authority where not given
+    #[arg(long, value_name = "FILE", requires = "tls_private_key_file", help_heading = "Serving")]
+    pub tls_cert_file: Option<PathBuf>,
+
+    /// Private key of --tls-cert-file, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert_file", help_heading = "Serving")]
+    pub tls_private_key_file: Option<PathBuf>,
+
+    /// Further DNS names and IP addresses in the serving certificate
+    #[arg(long, value_delimiter = ',', value_name = "NAME,...", help_heading = "Serving")]
+    pub tls_san: Vec<String>,
+
+    /// Time after which a request that is not a watch is given up
+    #[arg(long, default_value = "1m0s", value_parser = duration, value_name = "DURATION", help_heading = "Serving")]
+    pub request_timeout: Duration,
+
+    /// Least time, in seconds, before a watch without timeoutSeconds is ended
+    #[arg(long, default_value_t = 1800, value_name = "SECONDS", help_heading = "Serving")]
+    pub min_request_timeout: u64,
+
+    /// Reads served at once; more are answered 429 (0: no limit)
+    #[arg(long, default_value_t = 400, value_name = "N", help_heading = "Serving")]
+    pub max_requests_inflight: usize,
+
+    /// Writes served at once; more are answered 429 (0: no limit)
+    #[arg(long, default_value_t = 200, value_name = "N", help_heading = "Serving")]
+    pub max_mutating_requests_inflight: usize,
+
+    /// Authorities whose client certificates are accepted besides the server's own, PEM
+    #[arg(long, value_name = "FILE", help_heading = "Authentication")]
+    pub client_ca_file: Option<PathBuf>,
+
+    /// Bearer tokens, one a line: token,user,uid,"group,group"
+    #[arg(long, value_name = "FILE", help_heading = "Authentication")]
+    pub token_auth_file: Option<PathBuf>,
+
+    /// Whether requests without credentials are let through as system:anonymous
+    #[arg(
+        long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        action = clap::ArgAction::Set, value_name = "BOOL", help_heading = "Authentication"
+    )]
+    pub anonymous_auth: bool,
+
+    /// Admission plugins to run besides the default ones
+    #[arg(long, value_delimiter = ',', value_name = "PLUGIN,...", help_heading = "Admission")]
+    pub enable_admission_plugins: Vec<String>,
+
+    /// Admission plugins not to run
+    #[arg(long, value_delimiter = ',', value_name = "PLUGIN,...", help_heading = "Admission")]
+    pub disable_admission_plugins: Vec<String>,
+
+    /// etcd servers (http[s]://host:port) to store in; without any, the embedded store is used
+    #[arg(long, value_delimiter = ',', value_name = "URL,...", help_heading = "Storage")]
+    pub etcd_servers: Vec<String>,
+
+    /// Authority that signed etcd's certificates, PEM
+    #[arg(long, value_name = "FILE", help_heading = "Storage")]
+    pub etcd_cafile: Option<PathBuf>,
+
+    /// Client certificate for etcd, PEM
+    #[arg(long, value_name = "FILE", requires = "etcd_keyfile", help_heading = "Storage")]
+    pub etcd_certfile: Option<PathBuf>,
+
+    /// Private key of --etcd-certfile, PEM
+    #[arg(long, value_name = "FILE", requires = "etcd_certfile", help_heading = "Storage")]
+    pub etcd_keyfile: Option<PathBuf>,
+
+    /// Key under which everything is stored
+    #[arg(long, default_value = "/registry", value_name = "PREFIX", help_heading = "Storage")]
+    pub etcd_prefix: String,
+
+    /// Time between compactions; history older than that is forgotten (0: never)
+    #[arg(long, default_value = "5m0s", value_parser = duration, value_name = "DURATION", help_heading = "Storage")]
+    pub etcd_compaction_interval: Duration,
+
+    /// Time that events are kept
+    #[arg(long, default_value = "1h0m0s", value_parser = duration, value_name = "DURATION", help_heading = "Storage")]
+    pub event_ttl: Duration,
+}
+
+impl Options {
+    /// Checks the options together and makes the configuration of a server.
+    pub fn complete(self) -> Result<Config, Error> {
+        for plugin in self.enable_admission_plugins.iter().chain(&self.disable_admission_plugins) {
+            if !ADMISSION_PLUGINS.contains(&plugin.as_str()) && !KNOWN_ADMISSION_PLUGINS.contains(&plugin.as_str()) {
+                return Err(Error::Options(format!("there is no admission plugin {plugin:?}")));
+            }
+            if self.enable_admission_plugins.contains(plugin) && self.disable_admission_plugins.contains(plugin) {
+                return Err(Error::Options(format!("admission plugin {plugin} is both enabled and disabled")));
+            }
+        }
+        for url in &self.etcd_servers {
+            let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+            if rest.is_none_or(str::is_empty) {
+                return Err(Error::Options(format!("--etcd-servers: {url:?} is not http://host:port or https://host:port")));
+            }
+        }
+        if !self.etcd_prefix.starts_with('/') {
+            return Err(Error::Options(format!("--etcd-prefix: {:?} does not begin with /", self.etcd_prefix)));
+        }
+        Ok(Config::new(self))
+    }
+}
+
+/// A duration in Go's form: `300ms`, `1m0s`, `1h30m`; `0` alone is none.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b.is_ascii_lowercase() || b == b'.');
+    plain
+        .then(|| text.parse::<jiff::SignedDuration>().ok())
+        .flatten()
+        .and_then(|parsed| Duration::try_from(parsed).ok())
+        .ok_or_else(|| format!("{text:?} is not a duration such as 30s, 5m0s or 1h"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn options(arguments: &[&str]) -> Result<Options, String> {
+        Cli::try_parse_from(std::iter::once("apiserver").chain(arguments.iter().copied()))
+            .map(|cli| cli.options)
+            .map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        for (text, millis) in [("0", 0), ("300ms", 300), ("5m0s", 300_000), ("1h30m", 5_400_000), ("1.5s", 1500)] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "5", "-1s", "five minutes", "P1D"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_or_name_what_is_not_there_are_refused() {
+        for (arguments, words) in [
+            (&["--enable-admission-plugins", "Nonsense"][..], "Nonsense"),
+            (
+                &["--enable-admission-plugins", "Priority", "--disable-admission-plugins", "Priority"][..],
+                "both enabled and disabled",
+            ),
+            (&["--etcd-servers", "localhost:2379"][..], "localhost:2379"),
+            (&["--etcd-prefix", "registry"][..], "registry"),
+        ] {
+            let error = options(arguments).unwrap().complete().err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(error.contains(words), "{arguments:?}: {error}");
+        }
+        assert!(options(&["--tls-cert-file", "x"]).unwrap_err().contains("--tls-private-key-file"));
+    }
+}

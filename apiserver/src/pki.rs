@@ -1,0 +1,299 @@
+//! The server's own certificate authority and what it signs.
+//!
+//! A folder holds `ca.crt`, `ca.key` and a pair of files for every identity. All are made at the first start and kept;
+//! a leaf that nears its end, lacks a name it now needs, or was signed by an authority since replaced is made anew.
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, ToSpan, Zoned, tz::TimeZone};
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, date_time_ymd,
+};
+use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+
+use crate::files::{self, FileError};
+
+/// A certificate authority cannot be opened or cannot sign.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A key or certificate cannot be made or parsed.
+    #[error("{path}: {source}")]
+    Certificate {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        source: rcgen::Error,
+    },
+    /// Half of a pair is missing.
+    #[error("{present} is there but {missing} is not: restore it, or remove both to have a new pair made")]
+    HalfPair {
+        /// The file that is there.
+        present: String,
+        /// The file that is not.
+        missing: String,
+    },
+}
+
+/// A certificate and its private key, PEM.
+#[derive(Clone)]
+pub struct Pair {
+    /// The certificate.
+    pub certificate: String,
+    /// The private key (PKCS#8).
+    pub key: String,
+}
+
+/// What a leaf certificate says.
+#[derive(Clone, Debug)]
+pub enum Leaf<'a> {
+    /// A server under these DNS names and IP addresses.
+    Server {
+        /// Common name.
+        name: &'a str,
+        /// DNS names and IP addresses.
+        names: &'a [String],
+    },
+    /// A client: the common name is the user's name, the organizations are the groups.
+    Client {
+        /// The user.
+        user: &'a str,
+        /// The groups.
+        groups: &'a [&'a str],
+    },
+}
+
+/// A certificate authority in a folder.
+pub struct Authority {
+    folder: PathBuf,
+    certificate: String,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+const AUTHORITY_YEARS: i16 = 10;
+const LEAF_YEARS: i16 = 1;
+/// A leaf with less than this left is made anew.
+const RENEW_BEFORE_DAYS: i64 = 30;
+
+impl Authority {
+    /// Opens the authority in `folder`, or makes one there.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let pair = match read_pair(folder, "ca")? {
+            Some(pair) => pair,
+            None => {
+                let made = make_authority().map_err(in_file(folder, "ca.crt"))?;
+                write_pair(folder, "ca", &made)?;
+                made
+            }
+        };
+        let key = KeyPair::from_pem(&pair.key).map_err(in_file(folder, "ca.key"))?;
+        let issuer = Issuer::from_ca_cert_pem(&pair.certificate, key).map_err(in_file(folder, "ca.crt"))?;
+        Ok(Self { folder: folder.to_owned(), certificate: pair.certificate, issuer })
+    }
+
+    /// The authority's certificate, PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    /// The pair kept as `<file>.crt` and `<file>.key`, made if it is missing or no longer serves.
+    pub fn leaf(&self, file: &str, leaf: &Leaf<'_>) -> Result<Pair, Error> {
+        if let Some(pair) = read_pair(&self.folder, file)?
+            && self.serves(&pair, leaf)
+        {
+            return Ok(pair);
+        }
+        let pair = self.sign(leaf).map_err(in_file(&self.folder, &format!("{file}.crt")))?;
+        write_pair(&self.folder, file, &pair)?;
+        Ok(pair)
+    }
+
+    fn sign(&self, leaf: &Leaf<'_>) -> Result<Pair, rcgen::Error> {
+        let mut params = match leaf {
+            Leaf::Server { names, .. } => CertificateParams::new(names.to_vec())?,
+            Leaf::Client { .. } => CertificateParams::new(Vec::new())?,
+        };
+        let mut subject = DistinguishedName::new();
+        let usage = match leaf {
+            Leaf::Server { name, .. } => {
+                subject.push(DnType::CommonName, *name);
+                ExtendedKeyUsagePurpose::ServerAuth
+            }
+            Leaf::Client { user, groups } => {
+                // One organization: rcgen keeps one value a type, and every identity made here has one group at most.
+                if let Some(group) = groups.first() {
+                    subject.push(DnType::OrganizationName, *group);
+                }
+                subject.push(DnType::CommonName, *user);
+                ExtendedKeyUsagePurpose::ClientAuth
+            }
+        };
+        params.distinguished_name = subject;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyEncipherment];
+        params.extended_key_usages = vec![usage];
+        params.use_authority_key_identifier_extension = true;
+        set_validity(&mut params, LEAF_YEARS);
+        let key = KeyPair::generate()?;
+        let certificate = params.signed_by(&key, &self.issuer)?;
+        Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+    }
+
+    fn serves(&self, pair: &Pair, leaf: &Leaf<'_>) -> bool {
+        let (Some(have), Some(authority)) = (pem_body(&pair.certificate), pem_body(&self.certificate)) else {
+            return false;
+        };
+        let (Ok((_, have)), Ok((_, authority))) =
+            (X509Certificate::from_der(&have), X509Certificate::from_der(&authority))
+        else {
+            return false;
+        };
+        let renew_at = Timestamp::now().as_second() + RENEW_BEFORE_DAYS * 24 * 3600;
+        have.validity().not_after.timestamp() > renew_at
+            && have.issuer() == authority.subject()
+            && key_identifier(&have, true) == key_identifier(&authority, false)
+            && match leaf {
+                Leaf::Server { names, .. } => {
+                    let has = server_names(&have);
+                    names.iter().all(|name| has.contains(name))
+                }
+                Leaf::Client { user, groups } => {
+                    let subject = have.subject();
+                    subject.iter_common_name().filter_map(|n| n.as_str().ok()).eq([*user])
+                        && subject.iter_organization().filter_map(|n| n.as_str().ok()).eq(groups.iter().copied())
+                }
+            }
+    }
+}
+
+fn make_authority() -> Result<Pair, rcgen::Error> {
+    let mut params = CertificateParams::new(Vec::new())?;
+    let mut subject = DistinguishedName::new();
+    subject.push(DnType::CommonName, "coxswain-ca");
+    params.distinguished_name = subject;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages =
+        vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::KeyEncipherment];
+    set_validity(&mut params, AUTHORITY_YEARS);
+    let key = KeyPair::generate()?;
+    let certificate = params.self_signed(&key)?;
+    Ok(Pair { certificate: certificate.pem(), key: key.serialize_pem() })
+}
+
+/// From yesterday, so that a client whose clock is behind takes it, until `years` from today.
+fn set_validity(params: &mut CertificateParams, years: i16) {
+    let now = Zoned::new(Timestamp::now(), TimeZone::UTC);
+    let day = |date: &Zoned| {
+        let (year, month, day) = (date.year(), date.month(), date.day());
+        date_time_ymd(i32::from(year), month.unsigned_abs(), day.unsigned_abs())
+    };
+    params.not_before = day(&now.saturating_sub(1.day()));
+    params.not_after = day(&now.saturating_add(years.years()));
+}
+
+fn server_names(certificate: &X509Certificate<'_>) -> Vec<String> {
+    let Ok(Some(extension)) = certificate.subject_alternative_name() else { return Vec::new() };
+    extension
+        .value
+        .general_names
+        .iter()
+        .filter_map(|name| match name {
+            GeneralName::DNSName(name) => Some((*name).to_owned()),
+            GeneralName::IPAddress(octets) => match octets.len() {
+                4 => <[u8; 4]>::try_from(*octets).ok().map(|o| IpAddr::from(o).to_string()),
+                16 => <[u8; 16]>::try_from(*octets).ok().map(|o| IpAddr::from(o).to_string()),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
+}
+
+fn key_identifier(certificate: &X509Certificate<'_>, of_issuer: bool) -> Option<Vec<u8>> {
+    use x509_parser::extensions::ParsedExtension::{AuthorityKeyIdentifier, SubjectKeyIdentifier};
+    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        AuthorityKeyIdentifier(id) if of_issuer => id.key_identifier.as_ref().map(|k| k.0.to_vec()),
+        SubjectKeyIdentifier(id) if !of_issuer => Some(id.0.to_vec()),
+        _ => None,
+    })
+}
+
+fn pem_body(pem: &str) -> Option<Vec<u8>> {
+    x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok().map(|(_, pem)| pem.contents)
+}
+
+fn read_pair(folder: &Path, file: &str) -> Result<Option<Pair>, Error> {
+    let (certificate, key) = (folder.join(format!("{file}.crt")), folder.join(format!("{file}.key")));
+    match (files::read_optional(&certificate)?, files::read_optional(&key)?) {
+        (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key })),
+        (None, None) => Ok(None),
+        // The key is written first, so a stop in between leaves a key alone: such a pair was never used.
+        (None, Some(_)) => Ok(None),
+        (Some(_), None) => Err(Error::HalfPair {
+            present: certificate.display().to_string(),
+            missing: key.display().to_string(),
+        }),
+    }
+}
+
+fn write_pair(folder: &Path, file: &str, pair: &Pair) -> Result<(), FileError> {
+    files::replace(&folder.join(format!("{file}.key")), pair.key.as_bytes(), 0o600)?;
+    files::replace(&folder.join(format!("{file}.crt")), pair.certificate.as_bytes(), 0o644)
+}
+
+fn in_file(folder: &Path, file: &str) -> impl FnOnce(rcgen::Error) -> Error {
+    let path = folder.join(file).display().to_string();
+    move |source| Error::Certificate { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADMIN: Leaf<'static> = Leaf::Client { user: "admin", groups: &["system:masters"] };
+
+    #[test]
+    fn a_second_start_uses_what_the_first_one_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Authority::open(dir.path()).unwrap();
+        let pair = first.leaf("admin", &ADMIN).unwrap();
+        let second = Authority::open(dir.path()).unwrap();
+        assert_eq!(second.certificate(), first.certificate());
+        assert_eq!(second.leaf("admin", &ADMIN).unwrap().certificate, pair.certificate);
+    }
+
+    #[test]
+    fn a_serving_certificate_is_made_anew_when_it_lacks_a_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::open(dir.path()).unwrap();
+        let names = |list: &[&str]| list.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>();
+        let server = |names: &[String]| {
+            authority.leaf("apiserver", &Leaf::Server { name: "apiserver", names }).unwrap().certificate
+        };
+        let two = server(&names(&["localhost", "127.0.0.1"]));
+        assert_eq!(server(&names(&["127.0.0.1"])), two, "fewer names are served by the same certificate");
+        assert_ne!(server(&names(&["localhost", "127.0.0.1", "::1"])), two);
+    }
+
+    #[test]
+    fn leaves_of_a_replaced_authority_are_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Authority::open(dir.path()).unwrap().leaf("admin", &ADMIN).unwrap().certificate;
+        std::fs::remove_file(dir.path().join("ca.crt")).unwrap();
+        std::fs::remove_file(dir.path().join("ca.key")).unwrap();
+        let new = Authority::open(dir.path()).unwrap().leaf("admin", &ADMIN).unwrap().certificate;
+        assert_ne!(old, new);
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_an_error_that_names_both_files() {
+        let dir = tempfile::tempdir().unwrap();
+        Authority::open(dir.path()).unwrap();
+        std::fs::remove_file(dir.path().join("ca.key")).unwrap();
+        let error = Authority::open(dir.path()).err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(error.contains("ca.crt") && error.contains("ca.key"), "{error}");
+    }
+}

@@ -1,0 +1,193 @@
+//! From a configuration to a running server.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use admission::namespace_lifecycle::NamespaceLifecycle;
+use admission::{Chain, Lister, Plugin, webhook};
+use endpoints::authentication::Authenticator;
+use endpoints::authorization::{Everyone, Privileged, Union};
+use endpoints::health::Check;
+use registry::Registry;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use storage::Storage;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::info;
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::identity::{ADMIN, OPERATORS};
+use crate::pki::{Authority, Leaf, Pair};
+use crate::{bootstrap, crd, files, identity, kubeconfig, store, tokens};
+
+/// What a server says when it answers requests.
+#[derive(Clone, Debug)]
+pub struct Ready {
+    /// `https://host:port`, as clients on this machine reach it.
+    pub url: String,
+    /// The administrator's kubeconfig.
+    pub kubeconfig: PathBuf,
+}
+
+/// Listens on an address; port 0 is any free one.
+pub fn bind(address: IpAddr, port: u16) -> Result<TcpListener, Error> {
+    let address = SocketAddr::new(address, port);
+    let listen = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        TcpListener::from_std(listener)
+    };
+    listen().map_err(|source| Error::Listen { address, source })
+}
+
+/// Serves on `listener` until `stop` is cancelled. `ready` is told when requests are answered.
+pub async fn run(
+    config: Config,
+    listener: TcpListener,
+    stop: CancellationToken,
+    ready: oneshot::Sender<Ready>,
+) -> Result<(), Error> {
+    let local = listener
+        .local_addr()
+        .map_err(|source| Error::Listen { address: SocketAddr::from(([0, 0, 0, 0], 0)), source })?;
+    let host = match local.ip() {
+        ip if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
+        ip => ip,
+    };
+    let advertised = SocketAddr::new(host, local.port());
+    let url = format!("https://{advertised}");
+
+    let authority = Authority::open(&config.cert_dir())?;
+    let tls = tls(&config, &authority, host)?;
+    write_kubeconfigs(&config, &authority, &url)?;
+
+    let store = store::open(&config).await?;
+    let options = config.options();
+    let registry = Registry::new(
+        store.clone(),
+        registry::Options { prefix: options.etcd_prefix.clone(), event_ttl: options.event_ttl },
+    );
+    registry.set_admission(admission_chain(&config, &registry));
+    let prepare = |e: apimachinery::StatusError| Error::Prepare(e.to_string());
+    bootstrap::create_missing(&registry).await.map_err(prepare)?;
+    let crds = crd::Controller::start(registry.clone()).await.map_err(prepare)?;
+
+    let mut server = endpoints::Config::new(registry.clone());
+    server.authenticator = authenticator(&config)?.anonymous(options.anonymous_auth);
+    server.authorizer = Arc::new(Union(vec![
+        Arc::new(Privileged::new(Vec::new(), OPERATORS.iter().map(|operator| operator.user.to_owned()).collect())),
+        Arc::new(Everyone),
+    ]));
+    server.health.add(store_check(&store));
+    server.request_timeout = options.request_timeout;
+    server.min_request_timeout = Duration::from_secs(options.min_request_timeout);
+    server.max_requests_inflight = options.max_requests_inflight;
+    server.max_mutating_requests_inflight = options.max_mutating_requests_inflight;
+    server.advertise_address = advertised.to_string();
+
+    let tasks = TaskTracker::new();
+    tasks.spawn(crds.run(stop.clone()));
+    if !options.etcd_compaction_interval.is_zero() {
+        tasks.spawn(storage::compactor::run(store.clone(), options.etcd_compaction_interval, stop.clone()));
+    }
+    tasks.close();
+    info!(%url, "serving");
+    // Nobody may be waiting any more; the server serves all the same.
+    let _ = ready.send(Ready { url, kubeconfig: config.kubeconfig(ADMIN.file) });
+    endpoints::serve(listener, tls, endpoints::Server::new(server), stop).await;
+    tasks.wait().await;
+    store.close().await;
+    Ok(())
+}
+
+fn admission_chain(config: &Config, registry: &Arc<Registry>) -> Chain {
+    let lister = registry.lister();
+    Chain::new(config.admission_plugins().map(|name| plugin(name, lister.clone())).collect())
+}
+
+fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
+    match name {
+        "NamespaceLifecycle" => Arc::new(NamespaceLifecycle::new(lister)),
+        "MutatingAdmissionWebhook" => Arc::new(webhook::Mutating::new(lister)),
+        _ => Arc::new(webhook::Validating::new(lister)),
+    }
+}
+
+fn authenticator(config: &Config) -> Result<Authenticator, Error> {
+    let users = config.options().token_auth_file.as_deref().map(tokens::read).transpose()?;
+    Ok(Authenticator::new(users.unwrap_or_default()))
+}
+
+fn store_check(store: &Arc<dyn Storage>) -> Check {
+    let store = store.clone();
+    Check::new("etcd", move || {
+        let store = store.clone();
+        async move { store.check().await.map_err(|e| e.to_string()) }
+    })
+}
+
+/// Names under which clients inside and outside a cluster reach a server.
+const SERVING_NAMES: [&str; 7] = [
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "127.0.0.1",
+    "::1",
+];
+
+fn tls(config: &Config, authority: &Authority, host: IpAddr) -> Result<Arc<rustls::ServerConfig>, Error> {
+    let options = config.options();
+    let (chain, key) = match (&options.tls_cert_file, &options.tls_private_key_file) {
+        (Some(certificate), Some(key)) => (
+            certificates(&files::read(certificate)?, &certificate.display().to_string())?,
+            private_key(&files::read(key)?, &key.display().to_string())?,
+        ),
+        _ => {
+            let names = SERVING_NAMES.iter().map(|name| (*name).to_owned());
+            let mut names: Vec<String> = names.chain([host.to_string()]).chain(options.tls_san.clone()).collect();
+            names.dedup();
+            let pair = authority.leaf("apiserver", &Leaf::Server { name: "apiserver", names: &names })?;
+            (certificates(&pair.certificate, "apiserver.crt")?, private_key(&pair.key, "apiserver.key")?)
+        }
+    };
+    let mut client_cas = certificates(authority.certificate(), "ca.crt")?;
+    if let Some(file) = &options.client_ca_file {
+        client_cas.extend(certificates(&files::read(file)?, &file.display().to_string())?);
+    }
+    Ok(endpoints::tls::server_config(chain, key, client_cas)?)
+}
+
+fn certificates(pem: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let problem = |problem: String| Error::Pem { file: file.to_owned(), problem };
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    match certificates {
+        Ok(certificates) if certificates.is_empty() => Err(problem("holds no certificate".into())),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(problem(error.to_string())),
+    }
+}
+
+fn private_key(pem: &str, file: &str) -> Result<PrivateKeyDer<'static>, Error> {
+    PrivateKeyDer::from_pem_slice(pem.as_bytes())
+        .map_err(|error| Error::Pem { file: file.to_owned(), problem: error.to_string() })
+}
+
+fn write_kubeconfigs(config: &Config, authority: &Authority, url: &str) -> Result<(), Error> {
+    for identity::Identity { file, user, groups } in OPERATORS.into_iter().chain([ADMIN]) {
+        let pair: Pair = authority.leaf(file, &Leaf::Client { user, groups })?;
+        let path = config.kubeconfig(file);
+        let content = kubeconfig::render(url, authority.certificate(), user, &pair);
+        if files::read_optional(&path)?.as_deref() != Some(content.as_str()) {
+            files::replace(&path, content.as_bytes(), 0o600)?;
+        }
+    }
+    Ok(())
+}
