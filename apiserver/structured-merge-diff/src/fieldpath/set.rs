@@ -1,5 +1,6 @@
 //! Sets of paths.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
@@ -84,6 +85,16 @@ impl Set {
         self.children.binary_search_by(|(pe, _)| pe.cmp(element)).ok().map(|i| &*self.children[i].1)
     }
 
+    /// Whether the path of one field name is a member.
+    pub(crate) fn has_field(&self, name: &str) -> bool {
+        self.members.binary_search_by(|pe| cmp_to_field(pe, name)).is_ok()
+    }
+
+    /// [`Set::children_of`] a field name.
+    pub(crate) fn children_of_field(&self, name: &str) -> Option<&Set> {
+        self.children.binary_search_by(|(pe, _)| cmp_to_field(pe, name)).ok().map(|i| &*self.children[i].1)
+    }
+
     /// The members that begin with `element`, without that step.
     pub fn with_prefix(&self, element: &PathElement) -> Set {
         self.children_of(element).cloned().unwrap_or_default()
@@ -132,6 +143,14 @@ impl Set {
         let mut paths = Vec::with_capacity(self.len());
         self.for_each(|path| paths.push(path.clone()));
         paths
+    }
+}
+
+/// The order of an element to a field name: field names come first.
+fn cmp_to_field(element: &PathElement, name: &str) -> Ordering {
+    match element {
+        PathElement::Field(field) => (**field).cmp(name),
+        _ => Ordering::Greater,
     }
 }
 

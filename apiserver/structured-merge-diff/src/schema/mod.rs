@@ -103,6 +103,11 @@ impl List {
             keys: keys.into_iter().map(Into::into).collect(),
         }
     }
+
+    /// Whether the list is one value with one owner.
+    pub fn is_atomic(&self) -> bool {
+        self.element_relationship == ElementRelationship::Atomic
+    }
 }
 
 /// A map type: declared fields (a struct), elements of one type (a map), or both.

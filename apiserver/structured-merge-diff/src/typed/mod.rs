@@ -8,6 +8,7 @@ mod list_items;
 mod merge;
 mod reconcile;
 mod remove;
+mod sides;
 mod validate;
 
 use std::sync::Arc;
