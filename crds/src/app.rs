@@ -1,6 +1,7 @@
 //! `App`: an image that runs as a number of replicas, placed on nodes by the scheduler.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Toleration;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -11,7 +12,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, CustomResourceExt};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+
+use crate::quantity;
 
 /// The label on every Pod of an App; its value is the App's name, and it is the App's selector.
 pub const LABEL: &str = "coxswain.dev/app";
@@ -83,7 +85,7 @@ pub const TEMPLATE_HASH_LABEL: &str = "coxswain.dev/template-hash";
 pub struct AppSpec {
     /// Number of replicas to run.
     #[serde(default = "one")]
-    #[schemars(range(min = 0))]
+    #[schemars(range(min = 0, max = 2_147_483_647))]
     pub replicas: i32,
 
     /// Container image, e.g. `nginx:1.29`.
@@ -136,6 +138,29 @@ pub struct AppSpec {
     /// While true, Pods are neither created, replaced nor deleted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub paused: bool,
+}
+
+impl AppSpec {
+    /// What one replica reserves on its node, by resource name.
+    pub fn requests(&self) -> BTreeMap<String, Quantity> {
+        let resources = self.resources.as_ref();
+        [("cpu", resources.and_then(|of| of.cpu.as_ref())), ("memory", resources.and_then(|of| of.memory.as_ref()))]
+            .into_iter()
+            .filter_map(|(name, quantity)| Some((name.to_owned(), quantity?.clone())))
+            .collect()
+    }
+}
+
+impl App {
+    /// The conditions, empty before the first is set.
+    pub fn conditions(&self) -> &[Condition] {
+        self.status.as_ref().map_or(&[], |status| &status.conditions)
+    }
+
+    /// Where the scheduler placed the replicas, empty before it did.
+    pub fn placements(&self) -> &[Placement] {
+        self.status.as_ref().map_or(&[], |status| &status.placements)
+    }
 }
 
 /// How replicas are placed on nodes.
@@ -197,12 +222,12 @@ pub enum Protocol {
 #[serde(rename_all = "camelCase")]
 pub struct Resources {
     /// Processor time, in cores: `500m` is half a core.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "quantity")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "quantity::number_or_string")]
+    #[schemars(schema_with = "quantity_schema")]
     pub cpu: Option<Quantity>,
     /// Memory, in bytes: `128Mi`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "quantity")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "quantity::number_or_string")]
+    #[schemars(schema_with = "quantity_schema")]
     pub memory: Option<Quantity>,
 }
 
@@ -250,7 +275,7 @@ fn one() -> i32 {
     1
 }
 
-fn quantity(_: &mut SchemaGenerator) -> Schema {
+fn quantity_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "pattern": r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$",
         "x-kubernetes-int-or-string": true,

@@ -1,6 +1,7 @@
 //! Quantities (`500m`, `128Mi`) as numbers, for operators that add and compare them.
 
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use serde::{Deserialize, Deserializer};
 
 /// Why a string is no quantity, in upstream's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,6 +84,27 @@ pub fn milli_of(quantity: &Quantity) -> i128 {
     milli(&quantity.0).unwrap_or(0)
 }
 
+/// Reads `cpu: 2` as well as `cpu: "2"`, as `x-kubernetes-int-or-string` allows both.
+///
+/// # Errors
+/// When it is neither.
+pub fn number_or_string<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Quantity>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum NumberOrString {
+        Whole(i64),
+        Float(f64),
+        Text(String),
+    }
+    Ok(Option::<NumberOrString>::deserialize(deserializer)?.map(|value| {
+        Quantity(match value {
+            NumberOrString::Whole(number) => number.to_string(),
+            NumberOrString::Float(number) => number.to_string(),
+            NumberOrString::Text(text) => text,
+        })
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,5 +139,12 @@ mod tests {
         for text in ["", "-", ".", "m", "1.2.3", "1 ", "one", "1mi", "1Kib", "1e", "1e1.5", "١"] {
             assert!(milli(text).is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_number_is_a_quantity_too() {
+        let read = |json| serde_json::from_str::<crate::app::Resources>(json).unwrap();
+        assert_eq!(read(r#"{"cpu": 2}"#), read(r#"{"cpu": "2"}"#));
+        assert_eq!(read(r#"{"cpu": null}"#), read("{}"));
     }
 }

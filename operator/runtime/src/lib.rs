@@ -10,6 +10,7 @@ pub mod informer;
 pub mod leader_election;
 pub mod logging;
 pub mod metrics;
+pub mod operator;
 pub mod process;
 pub mod work_queue;
 
@@ -20,6 +21,7 @@ pub use informer::{Change, Informer, ObjectKey, Store};
 pub use leader_election::LeaderElectionOptions;
 pub use logging::LogOptions;
 pub use metrics::Metrics;
+pub use operator::{Context, Ready, run_elected};
 pub use work_queue::{Outcome, WorkQueue};
 
 /// Called once, when an operator has started: its ports answer, and it acts or, where another copy leads, stands by.
