@@ -187,6 +187,34 @@ impl ErrorKind {
 /// Errors in the order they were found.
 pub type ErrorList = Vec<Error>;
 
+/// The value an error is about.
+///
+/// A value whose JSON has another order of keys than the sorted one (upstream shows Go structs in the order of their
+/// fields) is given as [`BadValue::Rendered`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum BadValue {
+    /// The message leaves it out.
+    #[default]
+    Omitted,
+    /// Shown as Go shows it: strings quoted, the rest as JSON.
+    Value(Value),
+    /// Shown as it is.
+    Rendered(String),
+}
+
+impl BadValue {
+    /// A value shown as Go's JSON, its fields in the order they are serialised in.
+    pub fn rendered<T: serde::Serialize + ?Sized>(value: &T) -> Self {
+        Self::Rendered(go_json(value))
+    }
+}
+
+impl<T: Into<Value>> From<T> for BadValue {
+    fn from(value: T) -> Self {
+        Self::Value(value.into())
+    }
+}
+
 /// One thing that is wrong with one field. Displayed as `spec.x: Invalid value: "y": why`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Error {
@@ -194,95 +222,96 @@ pub struct Error {
     pub kind: ErrorKind,
     /// The field's path.
     pub field: String,
-    /// The value that was found; `None` where the message leaves it out.
-    pub bad_value: Option<Value>,
+    /// The value that was found.
+    pub bad_value: BadValue,
     /// Why, and what is expected; may be empty.
     pub detail: String,
 }
 
 impl Error {
-    fn new(kind: ErrorKind, field: &Path, bad_value: Option<Value>, detail: String) -> Self {
+    fn new(kind: ErrorKind, field: &Path, bad_value: BadValue, detail: String) -> Self {
         Self { kind, field: field.to_string(), bad_value, detail }
     }
 
     /// The field must have a value; `detail` may be empty.
     pub fn required(field: &Path, detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Required, field, None, detail.into())
+        Self::new(ErrorKind::Required, field, BadValue::Omitted, detail.into())
     }
 
     /// The value is malformed.
-    pub fn invalid(field: &Path, value: impl Into<Value>, detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Invalid, field, Some(value.into()), detail.into())
+    pub fn invalid(field: &Path, value: impl Into<BadValue>, detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, field, value.into(), detail.into())
     }
 
     /// The value is malformed, and the message does not show it.
     pub fn invalid_omitting_value(field: &Path, detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Invalid, field, None, detail.into())
+        Self::new(ErrorKind::Invalid, field, BadValue::Omitted, detail.into())
     }
 
     /// The value is of the wrong type.
-    pub fn type_invalid(field: &Path, value: impl Into<Value>, detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::TypeInvalid, field, Some(value.into()), detail.into())
+    pub fn type_invalid(field: &Path, value: impl Into<BadValue>, detail: impl Into<String>) -> Self {
+        Self::new(ErrorKind::TypeInvalid, field, value.into(), detail.into())
     }
 
     /// The value is none of the supported ones, which are listed in the order given (upstream gives them sorted).
-    pub fn not_supported<T: AsRef<str>>(field: &Path, value: impl Into<Value>, supported: &[T]) -> Self {
+    pub fn not_supported<T: AsRef<str>>(field: &Path, value: impl Into<BadValue>, supported: &[T]) -> Self {
         let mut detail = String::new();
         for (i, value) in supported.iter().enumerate() {
             detail.push_str(if i == 0 { "supported values: " } else { ", " });
             detail.push_str(&Quoted(value.as_ref()).to_string());
         }
-        Self::new(ErrorKind::NotSupported, field, Some(value.into()), detail)
+        Self::new(ErrorKind::NotSupported, field, value.into(), detail)
     }
 
     /// The value must be unique.
-    pub fn duplicate(field: &Path, value: impl Into<Value>) -> Self {
-        Self::new(ErrorKind::Duplicate, field, Some(value.into()), String::new())
+    pub fn duplicate(field: &Path, value: impl Into<BadValue>) -> Self {
+        Self::new(ErrorKind::Duplicate, field, value.into(), String::new())
     }
 
     /// What the value names was not found.
-    pub fn not_found(field: &Path, value: impl Into<Value>) -> Self {
-        Self::new(ErrorKind::NotFound, field, Some(value.into()), String::new())
+    pub fn not_found(field: &Path, value: impl Into<BadValue>) -> Self {
+        Self::new(ErrorKind::NotFound, field, value.into(), String::new())
     }
 
     /// The value is not allowed here.
     pub fn forbidden(field: &Path, detail: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Forbidden, field, None, detail.into())
+        Self::new(ErrorKind::Forbidden, field, BadValue::Omitted, detail.into())
     }
 
     /// The value has more than `max` bytes.
     pub fn too_long(field: &Path, max: usize) -> Self {
         let unit = if max == 1 { "byte" } else { "bytes" };
-        Self::new(ErrorKind::TooLong, field, None, format!("may not be more than {max} {unit}"))
+        Self::new(ErrorKind::TooLong, field, BadValue::Omitted, format!("may not be more than {max} {unit}"))
     }
 
     /// The value has more than `max` characters.
     pub fn too_long_characters(field: &Path, max: usize) -> Self {
         let unit = if max == 1 { "character" } else { "characters" };
-        Self::new(ErrorKind::TooLong, field, None, format!("may not be more than {max} {unit}"))
+        Self::new(ErrorKind::TooLong, field, BadValue::Omitted, format!("may not be more than {max} {unit}"))
     }
 
     /// The value has fewer than `min` characters.
     pub fn too_short(field: &Path, min: usize) -> Self {
         let unit = if min == 1 { "character" } else { "characters" };
-        Self::new(ErrorKind::TooShort, field, None, format!("must be at least {min} {unit}"))
+        Self::new(ErrorKind::TooShort, field, BadValue::Omitted, format!("must be at least {min} {unit}"))
     }
 
     /// The list has `actual` items (`None`: not said) where at most `max` are allowed.
     pub fn too_many(field: &Path, actual: impl Into<Option<usize>>, max: usize) -> Self {
         let unit = if max == 1 { "item" } else { "items" };
-        Self::new(ErrorKind::TooMany, field, actual.into().map(Value::from), format!("must have at most {max} {unit}"))
+        let actual = actual.into().map_or(BadValue::Omitted, BadValue::from);
+        Self::new(ErrorKind::TooMany, field, actual, format!("must have at most {max} {unit}"))
     }
 
     /// The list has `actual` items where at least `min` are needed.
     pub fn too_few(field: &Path, actual: usize, min: usize) -> Self {
         let unit = if min == 1 { "item" } else { "items" };
-        Self::new(ErrorKind::TooFew, field, Some(actual.into()), format!("must have at least {min} {unit}"))
+        Self::new(ErrorKind::TooFew, field, actual.into(), format!("must have at least {min} {unit}"))
     }
 
     /// Something failed that is not the client's fault.
     pub fn internal(field: &Path, error: impl fmt::Display) -> Self {
-        Self::new(ErrorKind::Internal, field, None, error.to_string())
+        Self::new(ErrorKind::Internal, field, BadValue::Omitted, error.to_string())
     }
 
     /// The message without the field: what a status cause carries.
@@ -297,15 +326,16 @@ impl fmt::Display for Body<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Error { kind, bad_value, detail, .. } = self.0;
         f.write_str(kind.words())?;
-        if let Some(value) = bad_value.as_ref().filter(|_| kind.shows_value()) {
-            f.write_str(": ")?;
-            match value {
-                Value::String(text) => write!(f, "{}", Quoted(text))?,
-                Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
-                    Some(float) => f.write_str(&go_float(float))?,
-                    None => write!(f, "{number}")?,
+        if kind.shows_value() {
+            match bad_value {
+                BadValue::Omitted => {}
+                BadValue::Rendered(text) => write!(f, ": {text}")?,
+                BadValue::Value(Value::String(text)) => write!(f, ": {}", Quoted(text))?,
+                BadValue::Value(Value::Number(number)) => match number.as_f64().filter(|_| number.is_f64()) {
+                    Some(float) => write!(f, ": {}", go_float(float))?,
+                    None => write!(f, ": {number}")?,
                 },
-                other => f.write_str(&go_json(other))?,
+                BadValue::Value(other) => write!(f, ": {}", go_json(other))?,
             }
         }
         if !detail.is_empty() {
