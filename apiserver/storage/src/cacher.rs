@@ -5,17 +5,41 @@
 //! as an immutable snapshot, and a watcher subscribes with a message whose answer holds the events so far and the
 //! queue of those to come, so that there is neither gap nor repeat.
 
+mod catch_up;
 mod counters;
+mod dispatcher;
 mod entry;
 mod event;
+mod feed;
+mod history;
+mod ingest;
+mod list;
+mod published;
 mod read;
+mod reflector;
 mod resource_version;
+mod snapshot;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::{Result, Storage};
+use futures::StreamExt;
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{Error, Result, Revision, Storage};
+use catch_up::catch_up;
+use feed::{Command, Feed, Join, Subscribe, Subscription};
+use ingest::Ingest;
+use published::{Published, Reached};
+use reflector::reflect;
+use snapshot::{KeyRange, Pinned};
+use watch::FeedWatch;
 
 pub use counters::Counters;
 pub use entry::{Decoded, Decoder, Entry, Pairs};
@@ -35,6 +59,8 @@ pub struct Config {
     pub bookmark_interval: Duration,
     /// How long a read waits for the cache to reach its revision (upstream: 3 s).
     pub fresh_timeout: Duration,
+    /// How long a read waits for the first list.
+    pub start_timeout: Duration,
     /// How many events may wait for one watcher before it is ended.
     pub watcher_queue: usize,
     /// How much history is kept.
@@ -49,6 +75,7 @@ impl Config {
             index_field: None,
             bookmark_interval: Duration::from_secs(60),
             fresh_timeout: Duration::from_secs(3),
+            start_timeout: Duration::from_secs(10),
             watcher_queue: 1000,
             history: HistoryLimits::default(),
         }
@@ -93,43 +120,104 @@ pub enum Health {
 /// [`Cacher::shutdown`] or the last handle.
 #[derive(Clone)]
 pub struct Cacher {
-    _private: (),
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    storage: Arc<dyn Storage>,
+    config: Arc<Config>,
+    ingest: Arc<Ingest>,
+    published: Arc<Published>,
+    pinned: Arc<Pinned>,
+    counters: Arc<Counters>,
+    commands: mpsc::UnboundedSender<Command>,
+    /// The feed's end of `commands`, until it starts.
+    idle: Mutex<Option<mpsc::UnboundedReceiver<Command>>>,
+    started: AtomicBool,
+    stop: CancellationToken,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
 }
 
 impl Cacher {
     /// A cache over `storage`, not started yet.
     pub fn new(storage: Arc<dyn Storage>, decoder: Arc<dyn Decoder>, config: Config) -> Self {
-        let _ = (storage, decoder, config);
-        todo!()
+        let counters = Arc::new(Counters::default());
+        let ingest = Arc::new(Ingest::new(decoder, config.prefix.clone(), counters.clone()));
+        let (commands, idle) = mpsc::unbounded_channel();
+        let inner = Inner {
+            storage,
+            ingest,
+            published: Arc::new(Published::new()),
+            pinned: Arc::new(Pinned::new(config.history.window)),
+            config: Arc::new(config),
+            counters,
+            commands,
+            idle: Mutex::new(Some(idle)),
+            started: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Starts the feed if it is not running. Every read does so too. Must be called within a tokio runtime.
     pub fn start(&self) {
-        todo!()
-    }
-
-    /// Reads objects; see [`ListRequest`]. [`crate::Error::Corrupt`] if an object that the page would cover cannot be
-    /// decoded, as upstream's lists fail then: to leave it out would tell a controller that it is gone.
-    pub async fn list(&self, request: ListRequest) -> Result<Listed> {
-        let _ = request;
-        todo!()
-    }
-
-    /// Reads one object. A consistent read that the cache cannot answer at once goes to the store.
-    pub async fn get(&self, namespace: &str, name: &str, freshness: Freshness) -> Result<Got> {
-        let _ = (namespace, name, freshness);
-        todo!()
+        if self.inner.started.load(Ordering::Acquire) {
+            return;
+        }
+        let Some(commands) = self.inner.idle.lock().take() else { return };
+        self.inner.started.store(true, Ordering::Release);
+        let Inner { storage, config, ingest, published, pinned, counters, stop, .. } = &*self.inner;
+        let updates = reflect(storage.clone(), config.prefix.clone(), ingest.clone(), published.clone());
+        let feed = Feed::new(config.clone(), ingest.clone(), published.clone(), pinned.clone(), counters.clone());
+        tokio::spawn(feed.run(updates, commands, stop.clone()));
     }
 
     /// Subscribes to changes; see [`WatchRequest`].
     pub async fn watch(&self, request: WatchRequest) -> Result<WatchStream> {
-        let _ = request;
-        todo!()
+        let range = KeyRange::of(&request.scope, &self.inner.config.prefix);
+        let join = match request.start {
+            Start::Revision(revision) => Join::After(revision),
+            Start::FromNow => {
+                self.start();
+                Join::After(self.present_revision().await?)
+            }
+            Start::FromAny => Join::Newest,
+            Start::FromAnyThenNow => Join::State,
+            Start::InitialEvents(_) => Join::State,
+        };
+        let freshness = match request.start {
+            Start::InitialEvents(freshness) => freshness,
+            _ => Freshness::Any,
+        };
+        self.fresh(freshness).await?;
+        let subscription = match (self.subscribe(request.subscribe(range.clone(), join)).await?, join) {
+            (Ok(subscription), _) => subscription,
+            (Err(_), Join::After(revision)) => {
+                self.inner.counters.watches_from_store.add(1);
+                let stream = catch_up(self.clone(), request, range, revision).await?;
+                return Ok(WatchStream::catching_up(stream.boxed()));
+            }
+            (Err(start), _) => return Err(Error::Compacted { requested: 0, compacted: start }),
+        };
+        if let Some(state) = &subscription.state {
+            state.check(&range)?;
+        }
+        Ok(WatchStream::from_feed(self.feed_watch(&request, range, subscription)))
     }
 
     /// Whether the cache can serve.
     pub fn health(&self) -> Health {
-        todo!()
+        match self.inner.published.reached() {
+            Reached::Starting if !self.inner.started.load(Ordering::Acquire) => Health::Idle,
+            Reached::Starting => Health::Starting(self.inner.published.failure().map(|error| error.to_string())),
+            Reached::At(_) => Health::Ready,
+            Reached::Stopped => Health::Stopped,
+        }
     }
 
     /// Whether a health check should pass: true unless a started cache has not got its first list yet.
@@ -139,12 +227,49 @@ impl Cacher {
 
     /// What has happened so far.
     pub fn counters(&self) -> &Counters {
-        todo!()
+        &self.inner.counters
     }
 
     /// Ends the feed for good: every event up to the store's present revision is delivered, then the watches end
     /// without an error. Reads fail from then on with [`crate::Error::Unavailable`].
     pub async fn shutdown(&self) {
-        todo!()
+        if self.inner.idle.lock().take().is_none() {
+            // If the store cannot tell, what is there is all that can be delivered.
+            let _ = self.fresh(Freshness::Consistent).await;
+        } else {
+            self.inner.published.stop();
+        }
+        self.inner.stop.cancel();
+        self.inner.published.stopped().await;
+    }
+
+    fn storage(&self) -> &Arc<dyn Storage> {
+        &self.inner.storage
+    }
+
+    fn ingest(&self) -> &Ingest {
+        &self.inner.ingest
+    }
+
+    async fn subscribe(&self, subscribe: Subscribe) -> Result<Result<Subscription, Revision>> {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Command::Subscribe(subscribe, answer), answered).await
+    }
+
+    /// Sends `command` to the feed and waits for its answer.
+    async fn ask<T>(&self, command: Command, answered: oneshot::Receiver<T>) -> Result<T> {
+        let stopped = || Error::Unavailable("the cache was shut down".into());
+        self.inner.commands.send(command).map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())
+    }
+
+    fn feed_watch(&self, request: &WatchRequest, range: KeyRange, subscription: Subscription) -> FeedWatch {
+        FeedWatch::new(request, range, subscription, self.inner.commands.clone())
+    }
+}
+
+impl std::fmt::Debug for Cacher {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cacher").field("prefix", &self.inner.config.prefix).field("health", &self.health()).finish()
     }
 }

@@ -1,11 +1,310 @@
 //! The resourceVersion of a stored JSON object. It is never stored; it is put into the bytes when they are read.
 
+use std::io::Write;
+use std::ops::Range;
+
 use bytes::Bytes;
+use memchr::memchr2;
 
-use crate::{Result, Revision};
+use crate::{Error, Result, Revision};
 
-/// `object` with `metadata.resourceVersion` set to `revision`.
+/// `object`, a JSON object, with its `metadata.resourceVersion` set to `revision`, as the first field of metadata unless
+/// a foreign writer stored one, which is then replaced. Missing or null metadata is made. White space after the
+/// object is dropped (upstream stores a newline there, which would break the lines of a watch).
+///
+/// Reads no further than the end of metadata and builds no tree. [`Error::Corrupt`] if it meets something other than
+/// JSON on the way there, or metadata that is no object.
 pub fn with_resource_version(object: &[u8], revision: Revision) -> Result<Bytes> {
-    let _ = (object, revision);
-    todo!()
+    let object = object.trim_ascii_end();
+    let mut scanner = Scanner { text: object, at: 0 };
+    let splice = locate(&mut scanner)
+        .ok_or_else(|| Error::Corrupt(format!("not a JSON object with metadata, at byte {}", scanner.at)))?;
+    let kept = object.len() - splice.replaced.len();
+    let digits = revision.checked_ilog10().unwrap_or(0) as usize + 1;
+    let mut out = Vec::with_capacity(kept + splice.before.len() + digits + splice.after.len());
+    out.extend_from_slice(&object[..splice.replaced.start]);
+    out.extend_from_slice(splice.before.as_bytes());
+    // Writing to a Vec cannot fail.
+    let _ = write!(out, "{revision}");
+    out.extend_from_slice(splice.after.as_bytes());
+    out.extend_from_slice(&object[splice.replaced.end..]);
+    Ok(Bytes::from(out))
+}
+
+/// Replace `replaced` by `before`, the revision, `after`.
+struct Splice {
+    replaced: Range<usize>,
+    before: &'static str,
+    after: &'static str,
+}
+
+impl Splice {
+    fn insert(at: usize, before: &'static str, after: &'static str) -> Self {
+        Self { replaced: at..at, before, after }
+    }
+}
+
+/// Where the resourceVersion of the object at the scanner goes. `None` if it is no JSON object.
+fn locate(scanner: &mut Scanner<'_>) -> Option<Splice> {
+    scanner.expect(b'{')?;
+    let first = scanner.at;
+    let mut empty = true;
+    while let Some(key) = scanner.next_key(&mut empty)? {
+        if !scanner.is_key(key, "metadata") {
+            scanner.skip_value()?;
+            continue;
+        }
+        if scanner.peek()? != b'{' {
+            let start = scanner.at;
+            scanner.skip_value()?;
+            let null = &scanner.text[start..scanner.at] == b"null";
+            return null.then_some(Splice {
+                replaced: start..scanner.at,
+                before: r#"{"resourceVersion":""#,
+                after: r#""}"#,
+            });
+        }
+        return locate_in_metadata(scanner);
+    }
+    Some(if empty {
+        Splice::insert(first, r#""metadata":{"resourceVersion":""#, r#""}"#)
+    } else {
+        Splice::insert(first, r#""metadata":{"resourceVersion":""#, r#""},"#)
+    })
+}
+
+fn locate_in_metadata(scanner: &mut Scanner<'_>) -> Option<Splice> {
+    scanner.expect(b'{')?;
+    let first = scanner.at;
+    let mut empty = true;
+    while let Some(key) = scanner.next_key(&mut empty)? {
+        scanner.peek()?;
+        let start = scanner.at;
+        scanner.skip_value()?;
+        if scanner.is_key(key, "resourceVersion") {
+            return Some(Splice { replaced: start..scanner.at, before: "\"", after: "\"" });
+        }
+    }
+    Some(if empty {
+        Splice::insert(first, r#""resourceVersion":""#, "\"")
+    } else {
+        Splice::insert(first, r#""resourceVersion":""#, "\",")
+    })
+}
+
+/// A position in JSON text. Each step answers `None` where the text is not JSON (as far as it looks).
+struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Scanner<'_> {
+    /// The next byte that is not white space, which the scanner then stands at.
+    fn peek(&mut self) -> Option<u8> {
+        while let Some(&byte) = self.text.get(self.at) {
+            if !matches!(byte, b' ' | b'\t' | b'\n' | b'\r') {
+                return Some(byte);
+            }
+            self.at += 1;
+        }
+        None
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// Goes past an object's next key and its colon; `Some(None)` at the end of the object.
+    fn next_key(&mut self, first: &mut bool) -> Option<Option<Range<usize>>> {
+        if self.peek()? == b'}' {
+            return Some(None);
+        }
+        if !std::mem::take(first) {
+            self.expect(b',')?;
+        }
+        let key = self.string()?;
+        self.expect(b':')?;
+        Some(Some(key))
+    }
+
+    /// Goes past a string; answers what is between the quotes.
+    fn string(&mut self) -> Option<Range<usize>> {
+        self.expect(b'"')?;
+        let start = self.at;
+        loop {
+            let found = self.at + memchr2(b'"', b'\\', self.text.get(self.at..)?)?;
+            if self.text[found] == b'"' {
+                self.at = found + 1;
+                return Some(start..found);
+            }
+            self.at = found + 2;
+        }
+    }
+
+    fn skip_value(&mut self) -> Option<()> {
+        match self.peek()? {
+            b'"' => self.string().map(|_| ()),
+            b'{' | b'[' => self.skip_nested(),
+            b',' | b'}' | b']' | b':' => None,
+            _ => {
+                let rest = &self.text[self.at..];
+                let length = rest.iter().position(|byte| {
+                    matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r' | b'"' | b'{' | b'[' | b':')
+                })?;
+                self.at += length;
+                Some(())
+            }
+        }
+    }
+
+    fn skip_nested(&mut self) -> Option<()> {
+        let mut depth = 0_usize;
+        loop {
+            match *self.text.get(self.at)? {
+                b'"' => {
+                    self.string()?;
+                    continue;
+                }
+                b'{' | b'[' => depth += 1,
+                b'}' | b']' => depth = depth.checked_sub(1)?,
+                _ => {}
+            }
+            self.at += 1;
+            if depth == 0 {
+                return Some(());
+            }
+        }
+    }
+
+    /// Whether the string in `range` spells `name`, which is ASCII without characters that must be escaped.
+    fn is_key(&self, range: Range<usize>, name: &str) -> bool {
+        let mut raw = &self.text[range];
+        if !raw.contains(&b'\\') {
+            return raw == name.as_bytes();
+        }
+        for &wanted in name.as_bytes() {
+            match raw {
+                [b'\\', b'u', a, b, c, d, rest @ ..] => {
+                    let code = [*a, *b, *c, *d]
+                        .iter()
+                        .try_fold(0_u32, |code, &digit| char::from(digit).to_digit(16).map(|digit| code * 16 + digit));
+                    if code != Some(wanted.into()) {
+                        return false;
+                    }
+                    raw = rest;
+                }
+                [byte, rest @ ..] if *byte == wanted => raw = rest,
+                _ => return false,
+            }
+        }
+        raw.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_revision_is_put_first_into_metadata() {
+        let cases = [
+            (
+                "ordinary",
+                r#"{"kind":"Pod","metadata":{"name":"a"},"spec":{}}"#,
+                r#"{"kind":"Pod","metadata":{"resourceVersion":"7","name":"a"},"spec":{}}"#,
+            ),
+            ("empty metadata", r#"{"metadata":{}}"#, r#"{"metadata":{"resourceVersion":"7"}}"#),
+            ("blank metadata", r#"{"metadata":{ }}"#, r#"{"metadata":{"resourceVersion":"7" }}"#),
+            ("null metadata", r#"{"metadata":null,"a":1}"#, r#"{"metadata":{"resourceVersion":"7"},"a":1}"#),
+            ("no metadata", r#"{"a":1}"#, r#"{"metadata":{"resourceVersion":"7"},"a":1}"#),
+            ("nothing at all", r#"{}"#, r#"{"metadata":{"resourceVersion":"7"}}"#),
+            (
+                "a foreign writer's, first",
+                r#"{"metadata":{"resourceVersion":"123","name":"a"}}"#,
+                r#"{"metadata":{"resourceVersion":"7","name":"a"}}"#,
+            ),
+            (
+                "a foreign writer's, last",
+                r#"{"metadata":{"name":"a","resourceVersion":""}}"#,
+                r#"{"metadata":{"name":"a","resourceVersion":"7"}}"#,
+            ),
+            (
+                "one in an annotation is not it",
+                r#"{"metadata":{"annotations":{"resourceVersion":"1"}}}"#,
+                r#"{"metadata":{"resourceVersion":"7","annotations":{"resourceVersion":"1"}}}"#,
+            ),
+            (
+                "metadata of a template is not it",
+                r#"{"data":{"metadata":{"x":"}"}},"metadata":{"name":"a"}}"#,
+                r#"{"data":{"metadata":{"x":"}"}},"metadata":{"resourceVersion":"7","name":"a"}}"#,
+            ),
+            (
+                "metadata in a string is not it",
+                r#"{"data":"\"metadata\":{","metadata":{"name":"\\"}}"#,
+                r#"{"data":"\"metadata\":{","metadata":{"resourceVersion":"7","name":"\\"}}"#,
+            ),
+            (
+                "an escaped key",
+                r#"{"m\u0065tadata":{"name":"a"}}"#,
+                r#"{"m\u0065tadata":{"resourceVersion":"7","name":"a"}}"#,
+            ),
+            (
+                "other escaped keys",
+                r#"{"m\u0066tadata":1,"metadat\n":2,"metadata":{}}"#,
+                r#"{"m\u0066tadata":1,"metadat\n":2,"metadata":{"resourceVersion":"7"}}"#,
+            ),
+            (
+                "white space",
+                "\n{ \"a\" : [1, {\"b\" : \"]\"}] ,\n\t\"metadata\" : { \"name\" : \"a\" } }\n",
+                "\n{ \"a\" : [1, {\"b\" : \"]\"}] ,\n\t\"metadata\" : {\"resourceVersion\":\"7\", \"name\" : \"a\" } }",
+            ),
+            (
+                "numbers and literals",
+                r#"{"a":-1.5e3,"b":true,"c":null,"metadata":{"generation":1}}"#,
+                r#"{"a":-1.5e3,"b":true,"c":null,"metadata":{"resourceVersion":"7","generation":1}}"#,
+            ),
+        ];
+        for (what, stored, served) in cases {
+            let got = with_resource_version(stored.as_bytes(), 7).map_err(|error| panic!("{what}: {error}")).unwrap();
+            assert_eq!(String::from_utf8_lossy(&got), served, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_new_revision_replaces_the_old_one() {
+        let mut object = Bytes::from_static(br#"{"metadata":{"name":"a"}}"#);
+        for revision in [0, 9, 10, 99, 100, u64::MAX, 5] {
+            object = with_resource_version(&object, revision).unwrap();
+            let want = format!(r#"{{"metadata":{{"resourceVersion":"{revision}","name":"a"}}}}"#);
+            assert_eq!(String::from_utf8_lossy(&object), want);
+        }
+    }
+
+    #[test]
+    fn what_is_no_json_object_is_an_error_and_no_panic() {
+        let whole = br#"{"a":["\"",{}],"metadata":{"name":"a\\","labels":{"x":"y"}}}"#;
+        let end_of_metadata = whole.len() - 1;
+        for length in 0..end_of_metadata {
+            assert!(
+                with_resource_version(&whole[..length], 7).is_err(),
+                "{}",
+                String::from_utf8_lossy(&whole[..length])
+            );
+        }
+        for other in [
+            "",
+            "null",
+            "[]",
+            "1",
+            "k8s\0binary",
+            r#"{"metadata":"x"}"#,
+            r#"{"metadata":[]}"#,
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1 "metadata":{}}"#,
+            "{,}",
+        ] {
+            assert!(with_resource_version(other.as_bytes(), 7).is_err(), "{other}");
+        }
+    }
 }
