@@ -1,0 +1,11 @@
+//! What Coxswain promises, shown with real processes: one module a subject, one test a promise, each over both stores.
+
+mod app;
+mod bad_input;
+mod command_line;
+mod crash;
+mod failover;
+mod kube_rs;
+mod kubectl_describes;
+mod kubectl_reads;
+mod kubectl_writes;

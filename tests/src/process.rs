@@ -1,0 +1,128 @@
+//! Child processes that a test starts and that never outlive it.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::wait::eventually;
+
+/// A running child whose output is collected line by line.
+pub struct Process {
+    child: Child,
+    name: String,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Process {
+    /// Starts `command`; its standard output and error are collected.
+    pub fn start(name: &str, command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("{name} cannot be started ({:?}): {e}", command.get_program()));
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let outputs: [Option<Box<dyn std::io::Read + Send>>; 2] =
+            [child.stdout.take().map(|out| Box::new(out) as _), child.stderr.take().map(|err| Box::new(err) as _)];
+        for output in outputs.into_iter().flatten() {
+            let lines = lines.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(output).lines().map_while(Result::ok) {
+                    lines.lock().unwrap().push(line);
+                }
+            });
+        }
+        Self { child, name: name.to_owned(), lines }
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has printed so far.
+    pub fn output(&self) -> String {
+        self.lines.lock().unwrap().join("\n")
+    }
+
+    /// The first line for which `pick` answers, waiting for it; fails when the process ends without one.
+    pub fn line<T>(&mut self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            let ended = self.child.try_wait().ok().flatten();
+            if let Some(found) = self.lines.lock().unwrap().iter().find_map(|line| pick(line)) {
+                return found;
+            }
+            if let Some(status) = ended {
+                panic!("{} ended ({status}) before {what}:\n{}", self.name, self.output());
+            }
+            assert!(Instant::now() < deadline, "{}: no {what} in time:\n{}", self.name, self.output());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Whether it still runs.
+    pub fn running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Ends it at once, as a crash does (SIGKILL).
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Sends a signal by name (`TERM`, `STOP`, …).
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args(["-s", signal, &self.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{}: signal {signal} cannot be sent", self.name);
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
+        self.wait()
+    }
+
+    /// Waits until it ends.
+    pub fn wait(&mut self) -> ExitStatus {
+        let name = self.name.clone();
+        eventually(&format!("{name} ends"), || self.child.try_wait().ok().flatten().ok_or("it still runs"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- output of {}\n{}\n---", self.name, self.output());
+        }
+    }
+}
+
+/// A binary of this workspace, from the profile that the test was built in.
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_default();
+    let folder = test.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+    let binary = folder.join(name);
+    assert!(binary.is_file(), "{} is not built: tests/run builds it", binary.display());
+    binary
+}
+
+/// A program that `tests/run` fetches; `variable` names another place.
+pub fn tool(name: &str, variable: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(variable) {
+        return path.into();
+    }
+    let path = root().join("target/tools/bin").join(name);
+    assert!(path.is_file(), "{} is missing: tests/run fetches it", path.display());
+    path
+}
+
+/// The top folder of the checkout.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new(".")).to_owned()
+}
