@@ -16,6 +16,7 @@ pub mod compactor;
 pub mod embedded;
 pub mod error;
 pub mod etcd;
+mod prefix;
 pub mod testing;
 
 pub use error::{Error, Result};
