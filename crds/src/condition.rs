@@ -48,7 +48,8 @@ impl Draft {
         };
         let last_transition_time = match previous {
             Some(previous) if previous.status == status => previous.last_transition_time.clone(),
-            _ => Time(now),
+            // Whole seconds, as every meta/v1 Time.
+            _ => Time(Timestamp::from_second(now.as_second()).unwrap_or(now)),
         };
         Condition {
             type_: self.type_.into(),

@@ -49,8 +49,7 @@ impl Recorder {
         if note.len() > LONGEST_NOTE {
             note.truncate(note.floor_char_boundary(LONGEST_NOTE));
         }
-        let event =
-            Event { type_, reason: reason.into(), action: action.into(), note: Some(note), secondary: None };
+        let event = Event { type_, reason: reason.into(), action: action.into(), note: Some(note), secondary: None };
         // A full channel drops the event: work goes before telling of it.
         let _ = self.entries.try_send(Entry { event, regarding });
     }

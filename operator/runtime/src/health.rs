@@ -98,9 +98,7 @@ impl HealthPort {
 fn answer(request: &Request<Incoming>, readiness: &Readiness, metrics: &Metrics) -> Response<Full<Bytes>> {
     let (status, kind, body) = match (request.method(), request.uri().path()) {
         (&Method::GET, "/healthz" | "/livez") => (StatusCode::OK, "text/plain; charset=utf-8", "ok".to_owned()),
-        (&Method::GET, "/readyz") if readiness.get() => {
-            (StatusCode::OK, "text/plain; charset=utf-8", "ok".to_owned())
-        }
+        (&Method::GET, "/readyz") if readiness.get() => (StatusCode::OK, "text/plain; charset=utf-8", "ok".to_owned()),
         (&Method::GET, "/readyz") => {
             (StatusCode::SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", "not ready".to_owned())
         }

@@ -31,10 +31,7 @@ impl ObjectKey {
     /// The key of an object.
     pub fn of<K: ResourceExt>(object: &K) -> Self {
         let meta = object.meta();
-        Self {
-            namespace: meta.namespace.clone().unwrap_or_default(),
-            name: meta.name.clone().unwrap_or_default(),
-        }
+        Self { namespace: meta.namespace.clone().unwrap_or_default(), name: meta.name.clone().unwrap_or_default() }
     }
 }
 
@@ -326,9 +323,12 @@ mod tests {
         Api::all(kube::Client::new(service, "default"))
     }
 
-    fn tower_stub()
-    -> impl tower_service::Service<http::Request<kube::client::Body>, Response = http::Response<kube::client::Body>, Error = std::io::Error, Future: Send>
-    + Send
+    fn tower_stub() -> impl tower_service::Service<
+        http::Request<kube::client::Body>,
+        Response = http::Response<kube::client::Body>,
+        Error = std::io::Error,
+        Future: Send,
+    > + Send
     + Clone
     + 'static {
         #[derive(Clone)]

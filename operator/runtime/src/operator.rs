@@ -76,15 +76,8 @@ where
     let ready = Ready::new(on_ready);
     let (recorder, recording) = Recorder::new(client.clone(), component);
     let context = Context { client: client.clone(), recorder, metrics: metrics.clone(), ready: ready.clone() };
-    let electing = leader_election::run(
-        client,
-        election,
-        component,
-        &metrics,
-        &shutdown,
-        || ready.set(),
-        || act(context.clone()),
-    );
+    let electing =
+        leader_election::run(client, election, component, &metrics, &shutdown, || ready.set(), || act(context.clone()));
     tokio::select! {
         outcome = electing => outcome,
         () = port.serve(ready.readiness(), metrics.clone()) => Ok(()),

@@ -214,7 +214,8 @@ impl Elector {
     /// Renews until the deadline passes without success, or someone else holds the Lease.
     async fn renew(&mut self, mut renewed: Instant) {
         loop {
-            sleep(self.retry_period.min((renewed + self.renew_deadline).saturating_duration_since(Instant::now()))).await;
+            sleep(self.retry_period.min((renewed + self.renew_deadline).saturating_duration_since(Instant::now())))
+                .await;
             let started = Instant::now();
             let left = (renewed + self.renew_deadline).saturating_duration_since(started);
             if left.is_zero() {

@@ -89,10 +89,7 @@ impl Candidate {
         LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: Some(i32::try_from(self.lease_duration.as_secs()).unwrap_or(i32::MAX).max(1)),
-            acquire_time: before
-                .filter(|_| held)
-                .and_then(|spec| spec.acquire_time.clone())
-                .or(Some(MicroTime(clock))),
+            acquire_time: before.filter(|_| held).and_then(|spec| spec.acquire_time.clone()).or(Some(MicroTime(clock))),
             renew_time: Some(MicroTime(clock)),
             lease_transitions: Some(if held || before.is_none() { transitions } else { transitions + 1 }),
             ..before.cloned().unwrap_or_default()
