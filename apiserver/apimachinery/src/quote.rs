@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 use std::io;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::ser::Formatter;
 
 /// Displays a string as Go's `%q` does.
@@ -103,6 +104,70 @@ pub fn go_float(number: f64) -> String {
     }
 }
 
+/// A value as Go's `%v` writes it: `map[a:1 b:[x y]]`.
+pub fn go_value(value: &Value) -> String {
+    let mut text = String::new();
+    write_go_value(&mut text, value);
+    text
+}
+
+fn write_go_value(text: &mut String, value: &Value) {
+    match value {
+        Value::Null => text.push_str("<nil>"),
+        Value::Bool(bool) => text.push_str(if *bool { "true" } else { "false" }),
+        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+            Some(float) => text.push_str(&go_float(float)),
+            None => text.push_str(&number.to_string()),
+        },
+        Value::String(string) => text.push_str(string),
+        Value::Array(list) => {
+            text.push('[');
+            for (i, item) in list.iter().enumerate() {
+                if i > 0 {
+                    text.push(' ');
+                }
+                write_go_value(text, item);
+            }
+            text.push(']');
+        }
+        Value::Object(map) => {
+            text.push_str("map[");
+            for (i, (key, value)) in map.iter().enumerate() {
+                if i > 0 {
+                    text.push(' ');
+                }
+                text.push_str(key);
+                text.push(':');
+                write_go_value(text, value);
+            }
+            text.push(']');
+        }
+    }
+}
+
+/// What Go calls the type of a decoded JSON value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GoType {
+    /// In the words of its JSON decoder: `object`, `number`, …
+    pub json: &'static str,
+    /// As a type: `map[string]interface {}`, `int64`, …
+    pub go: &'static str,
+}
+
+/// What Go calls the type of a decoded JSON value.
+pub fn go_type(value: &Value) -> GoType {
+    let (json, go) = match value {
+        Value::Null => ("null", "%!s(<nil>)"),
+        Value::Bool(_) => ("bool", "bool"),
+        Value::Number(number) if number.is_f64() => ("number", "float64"),
+        Value::Number(_) => ("number", "int64"),
+        Value::String(_) => ("string", "string"),
+        Value::Array(_) => ("array", "[]interface {}"),
+        Value::Object(_) => ("object", "map[string]interface {}"),
+    };
+    GoType { json, go }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -128,6 +193,12 @@ mod tests {
     fn json_escapes_what_go_escapes() {
         let value = serde_json::json!({"b": "x<&>y", "a": [1, null, 1.0, 1e21, 1e-7, 0.5]});
         assert_eq!(go_json(&value), r#"{"a":[1,null,1,1e+21,1e-7,0.5],"b":"x\u003c\u0026\u003ey"}"#);
+    }
+
+    #[test]
+    fn values_are_written_as_go_does() {
+        let value = serde_json::json!({"b": ["x", null, true, {}], "a": {"c": 1.5, "d": -2}});
+        assert_eq!(go_value(&value), "map[a:map[c:1.5 d:-2] b:[x <nil> true map[]]]");
     }
 
     #[test]
