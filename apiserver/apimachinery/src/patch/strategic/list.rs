@@ -27,9 +27,9 @@ pub(super) fn merge(
             let deleted: HashSet<&Value> = patch.iter().collect();
             return Ok(original.into_iter().filter(|item| !deleted.contains(item)).collect());
         }
-        return merge_scalars(&original, patch, field.merge_key);
+        return merge_scalars(&original, patch, field.key());
     }
-    if field.merge_key.is_empty() {
+    if field.key().is_empty() {
         let kind = match field.schema.type_name() {
             TypeName::Struct(_) => "struct",
             TypeName::Kind(kind) => kind,
@@ -50,7 +50,7 @@ fn merge_scalars(original: &[Value], patch: &[Value], merge_key: &str) -> Result
 }
 
 fn merge_maps(mut original: Vec<Value>, patch: &[Value], field: &Field<'_>) -> Result<Vec<Value>, PatchError> {
-    let key = field.merge_key;
+    let key = field.key();
     let mut deleted: HashSet<&Value> = HashSet::new();
     let mut replaces = false;
     let mut ordinary: Vec<&Value> = Vec::new();

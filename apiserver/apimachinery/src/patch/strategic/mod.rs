@@ -37,10 +37,17 @@ impl Strategy {
 pub struct Field<'a> {
     /// How a patch of this field is merged.
     pub strategy: Strategy,
-    /// `x-kubernetes-patch-merge-key`: what tells the items of a list apart; empty without one.
-    pub merge_key: &'a str,
+    /// `x-kubernetes-patch-merge-key`: what tells the items of a list apart.
+    pub merge_key: Option<&'a str>,
     /// The schema of the field's value; for a list, that of its items.
     pub schema: Box<dyn Lookup + 'a>,
+}
+
+impl<'a> Field<'a> {
+    /// The merge key, empty where there is none.
+    fn key(&self) -> &'a str {
+        self.merge_key.unwrap_or_default()
+    }
 }
 
 /// A position in a schema.

@@ -113,7 +113,7 @@ pub(super) fn merge_in_order<'a>(
     let live = original.get(name).map(as_list).transpose()?;
     let patched = patch.get(name).map(as_list).transpose()?;
     let field = lookup(schema, name)?;
-    let key = field.merge_key;
+    let key = field.key();
     check_order(patched.as_deref().unwrap_or_default(), order, key)?;
 
     let mut live_items = live.clone().unwrap_or_default();

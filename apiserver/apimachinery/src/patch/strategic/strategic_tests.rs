@@ -9,7 +9,11 @@ impl Lookup for TestSchema<'_> {
     fn field(&self, name: &str) -> Option<Field<'_>> {
         let field = self.0.get("f")?.get(name)?;
         let text = |key: &str| field.get(key).and_then(Value::as_str).unwrap_or_default();
-        Some(Field { strategy: Strategy::parse(text("s")), merge_key: text("k"), schema: Box::new(TestSchema(field)) })
+        Some(Field {
+            strategy: Strategy::parse(text("s")),
+            merge_key: field.get("k").and_then(Value::as_str),
+            schema: Box::new(TestSchema(field)),
+        })
     }
 
     fn type_name(&self) -> TypeName<'_> {
