@@ -1,8 +1,15 @@
-//! (skeleton: the signatures stand, the body follows)
+//! The kubelet's part, simulated: registers Nodes, renews their Leases, and runs Pods as state alone.
 
+mod kubelet;
+pub mod network;
+pub mod node;
 mod options;
+pub mod pod;
 
 use kube::Client;
+use runtime::events::Recorder;
+use runtime::health::HealthPort;
+use runtime::{Context, Error, Metrics, Ready};
 use tokio_util::sync::CancellationToken;
 
 pub use options::Options;
@@ -13,15 +20,23 @@ pub const ABOUT: &str = "Plays nodes: registers them, renews their Leases, runs 
 /// Runs until `shutdown` is cancelled.
 ///
 /// # Errors
-/// What keeps it from starting.
+/// A flag that cannot be used, or a taken port.
 pub async fn run(
     options: Options,
     client: Client,
     shutdown: CancellationToken,
     on_ready: runtime::OnReady,
-) -> Result<(), runtime::Error> {
-    let _ = (options, client);
-    on_ready();
-    shutdown.cancelled().await;
-    Ok(())
+) -> Result<(), Error> {
+    options.validate()?;
+    let port = HealthPort::bind(&options.health).await?;
+    let metrics = Metrics::default();
+    let ready = Ready::new(on_ready);
+    let (recorder, recording) = Recorder::new(client.clone(), "node");
+    let context = Context { client, recorder, metrics: metrics.clone(), ready: ready.clone() };
+    tokio::select! {
+        outcome = kubelet::run(context, &options) => outcome,
+        () = port.serve(ready.readiness(), metrics) => Ok(()),
+        () = recording => Ok(()),
+        () = shutdown.cancelled() => Ok(()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use runtime::{HealthOptions, flags};
+use runtime::{Error, HealthOptions, flags};
 
 /// Flags of the node.
 #[derive(Args, Clone, Debug)]
@@ -50,6 +50,27 @@ impl Default for Options {
             node_status_report_frequency: Duration::from_secs(300),
             health: HealthOptions::default(),
         }
+    }
+}
+
+impl Options {
+    /// Checks what the flags' own forms do not.
+    ///
+    /// # Errors
+    /// [`Error::Flag`].
+    pub fn validate(&self) -> Result<(), Error> {
+        let quantity = |flag, value: &str| {
+            crds::quantity::milli(value)
+                .map_err(|error| error.to_string())
+                .and_then(|amount| if amount < 0 { Err("must not be negative".to_owned()) } else { Ok(()) })
+                .map_err(|message| Error::Flag { flag, message })
+        };
+        quantity("capacity-cpu", &self.capacity_cpu)?;
+        quantity("capacity-memory", &self.capacity_memory)?;
+        if self.node_lease_duration_seconds == 0 {
+            return Err(Error::Flag { flag: "node-lease-duration-seconds", message: "must be greater than 0".into() });
+        }
+        Ok(())
     }
 }
 

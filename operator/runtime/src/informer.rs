@@ -255,15 +255,14 @@ where
     fn replace(&self, listed: HashMap<ObjectKey, Arc<K>>) {
         let gone: Vec<ObjectKey> =
             self.store.read().by_key.keys().filter(|key| !listed.contains_key(key)).cloned().collect();
-        for (key, object) in &listed {
-            self.store.insert(key.clone(), object.clone());
-        }
+        let known: Vec<(Option<Arc<K>>, Arc<K>)> =
+            listed.into_iter().map(|(key, object)| (self.store.insert(key, object.clone()), object)).collect();
         for key in &gone {
             self.delete(key, None);
         }
         self.synced.send_replace(true);
-        for object in listed.values() {
-            self.tell(|| Change::Applied { old: None, new: object });
+        for (old, new) in &known {
+            self.tell(|| Change::Applied { old: old.as_ref(), new });
         }
     }
 
@@ -371,7 +370,7 @@ mod tests {
             Event::Delete(pod("b", Some("n2"))),
         ];
         informer.follow(futures::stream::iter(events.into_iter().map(Ok))).await;
-        assert_eq!(*heard.lock().unwrap(), ["+a", "+b", "~b", "-a", "+b", "-b"]);
+        assert_eq!(*heard.lock().unwrap(), ["+a", "+b", "~b", "-a", "~b", "-b"]);
         store.synced().await;
         assert!(store.list().is_empty());
     }

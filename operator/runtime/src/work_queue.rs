@@ -52,6 +52,8 @@ struct State<K> {
     dirty: HashSet<K>,
     in_work: HashSet<K>,
     later: BinaryHeap<Reverse<Later<K>>>,
+    /// When each key of `later` is due; entries of `later` with another time are void.
+    due: HashMap<K, Instant>,
     failures: HashMap<K, u32>,
 }
 
@@ -85,6 +87,7 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> WorkQueue<K> {
             dirty: HashSet::new(),
             in_work: HashSet::new(),
             later: BinaryHeap::new(),
+            due: HashMap::new(),
             failures: HashMap::new(),
         };
         Self {
@@ -116,12 +119,19 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> WorkQueue<K> {
         }
     }
 
-    /// Adds a key after a wait.
+    /// Adds a key after a wait, or earlier if it is to come back earlier anyway.
     pub fn add_after(&self, key: K, wait: Duration) {
         if wait.is_zero() {
             return self.add(key);
         }
-        self.state().later.push(Reverse(Later { at: Instant::now() + wait, key }));
+        let at = Instant::now() + wait;
+        let mut state = self.state();
+        if state.due.get(&key).is_some_and(|due| *due <= at) {
+            return;
+        }
+        state.due.insert(key.clone(), at);
+        state.later.push(Reverse(Later { at, key }));
+        drop(state);
         self.inner.wake.notify_one();
     }
 
@@ -149,10 +159,12 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> WorkQueue<K> {
                 let mut state = self.state();
                 let now = Instant::now();
                 while state.later.peek().is_some_and(|Reverse(later)| later.at <= now) {
-                    if let Some(Reverse(Later { key, .. })) = state.later.pop()
-                        && state.dirty.insert(key.clone())
-                        && !state.in_work.contains(&key)
-                    {
+                    let Some(Reverse(Later { at, key })) = state.later.pop() else { break };
+                    if state.due.get(&key) != Some(&at) {
+                        continue;
+                    }
+                    state.due.remove(&key);
+                    if state.dirty.insert(key.clone()) && !state.in_work.contains(&key) {
                         state.ready.push_back(key);
                     }
                 }
@@ -262,6 +274,19 @@ mod tests {
         queue.retry("a");
         queue.next().await;
         assert_eq!(before.elapsed().as_millis(), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_comes_back_once_at_the_earliest_of_its_times() {
+        let queue = queue();
+        for seconds in [30, 10, 20] {
+            queue.add_after("a", Duration::from_secs(seconds));
+        }
+        let before = Instant::now();
+        queue.next().await;
+        assert_eq!(before.elapsed().as_secs(), 10);
+        queue.done(&"a");
+        assert!(tokio::time::timeout(Duration::from_secs(60), queue.next()).await.is_err(), "it came back twice");
     }
 
     #[tokio::test(start_paused = true)]
