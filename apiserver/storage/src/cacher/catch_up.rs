@@ -27,16 +27,16 @@ pub(super) async fn catch_up(
     let watch = cacher.storage().watch(prefix.as_bytes(), after).await?;
     watch.progress.request();
     let catching_up = CatchUp { cacher, request, range, watch, after, target, ready: VecDeque::new() };
-    Ok(unfold(State::Store(Box::new(catching_up)), |state| async move {
-        match state {
-            State::Store(mut store) => match store.next().await {
-                Ok(Step::Deliver(delivery)) => Some((Ok(delivery), State::Store(store))),
-                Ok(Step::Switch(mut feed)) => Some((feed.next().await?, State::Feed(feed))),
-                Err(error) => Some((Err(error), State::Ended)),
-            },
-            State::Feed(mut feed) => Some((feed.next().await?, State::Feed(feed))),
-            State::Ended => None,
+    Ok(unfold(State::Store(Box::new(catching_up)), |mut state| async move {
+        if let State::Store(store) = &mut state {
+            match store.next().await {
+                Ok(Step::Deliver(delivery)) => return Some((Ok(delivery), state)),
+                Ok(Step::Switch(feed)) => state = State::Feed(feed),
+                Err(error) => return Some((Err(error), State::Ended)),
+            }
         }
+        let State::Feed(feed) = &mut state else { return None };
+        Some((feed.next().await?, state))
     }))
 }
 

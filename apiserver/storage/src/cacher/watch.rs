@@ -77,8 +77,9 @@ impl WatchRequest {
 /// first, in key order.
 ///
 /// `Err` is the last item: [`crate::Error::Lagged`] if this watcher did not keep up (it resumes after the last revision
-/// delivered), [`crate::Error::Compacted`] if events were lost, so that the client must list again. An end without an
-/// error means that the cacher was shut down, after everything was delivered.
+/// delivered), [`crate::Error::Compacted`] if events were lost, so that the client must list again, or the store's own
+/// while a watch from before the history is caught up. An end without an error means that the cacher was shut down,
+/// after everything was delivered.
 pub struct WatchStream(Source);
 
 enum Source {
