@@ -2,8 +2,12 @@
 
 use std::sync::Arc;
 
-use apimachinery::user::UserInfo;
+use apimachinery::gvk::GroupResource;
+use apimachinery::status::StatusError;
+use apimachinery::user::{ALL_AUTHENTICATED, SYSTEM_MASTERS, UserInfo};
 use async_trait::async_trait;
+
+use crate::request_info::RequestInfo;
 
 /// What is asked for, in the authorizer's terms (upstream's `authorizer.Attributes`).
 #[derive(Clone, Debug)]
@@ -28,6 +32,52 @@ pub struct Attributes {
     pub name: String,
     /// The request's path.
     pub path: String,
+}
+
+impl Attributes {
+    /// What `user` asks for with a request.
+    pub fn of(user: Arc<UserInfo>, info: &RequestInfo) -> Self {
+        Self {
+            user,
+            verb: info.verb.clone(),
+            resource_request: info.is_resource,
+            group: info.group.clone(),
+            version: info.version.clone(),
+            resource: info.resource.clone(),
+            subresource: info.subresource.clone(),
+            namespace: info.namespace.clone(),
+            name: info.name.clone(),
+            path: info.path.clone(),
+        }
+    }
+
+    /// The 403 of a request that was not allowed, in upstream's words.
+    pub fn forbidden(&self, reason: &str) -> StatusError {
+        let user = apimachinery::quote::quoted(&self.user.name);
+        let verb = &self.verb;
+        let (resource, mut message) = if self.resource_request {
+            let mut resource = self.resource.clone();
+            if !self.subresource.is_empty() {
+                resource = format!("{resource}/{}", self.subresource);
+            }
+            let place = match self.namespace.as_str() {
+                "" => "at the cluster scope".to_owned(),
+                namespace => format!("in the namespace \"{namespace}\""),
+            };
+            let group = &self.group;
+            let message = format!("User {user} cannot {verb} resource \"{resource}\" in API group \"{group}\" {place}");
+            (GroupResource { group: group.clone(), resource: self.resource.clone() }, message)
+        } else {
+            let message = format!("User {user} cannot {verb} path {}", apimachinery::quote::quoted(&self.path));
+            (GroupResource::default(), message)
+        };
+        // Upstream's words are safe to show in a page.
+        message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        if !reason.is_empty() {
+            message = format!("{message}: {reason}");
+        }
+        StatusError::forbidden(&resource, &self.name, message)
+    }
 }
 
 /// An authorizer's answer.
@@ -88,7 +138,7 @@ impl Authorizer for Union {
 impl Authorizer for Privileged {
     async fn authorize(&self, attributes: &Attributes) -> Decision {
         let user = &attributes.user;
-        let privileged = |group: &String| group == crate::authentication::MASTERS || self.groups.contains(group);
+        let privileged = |group: &String| group == SYSTEM_MASTERS || self.groups.contains(group);
         if user.groups.iter().any(privileged) || self.users.contains(&user.name) {
             Decision::Allow
         } else {
@@ -101,7 +151,16 @@ impl Authorizer for Privileged {
 const PUBLIC: [&str; 5] = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
 /// Paths that every authenticated user may read (`system:discovery`); a trailing `*` matches any rest.
 const DISCOVERY: [&str; 11] = [
-    "/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version",
+    "/api",
+    "/api/*",
+    "/apis",
+    "/apis/*",
+    "/healthz",
+    "/livez",
+    "/openapi",
+    "/openapi/*",
+    "/readyz",
+    "/version",
     "/version/",
 ];
 
@@ -115,8 +174,7 @@ fn listed(paths: &[&str], path: &str) -> bool {
 #[async_trait]
 impl Authorizer for Everyone {
     async fn authorize(&self, attributes: &Attributes) -> Decision {
-        let member = |group| attributes.user.groups.iter().any(|of| of == group);
-        let authenticated = member(crate::authentication::ALL_AUTHENTICATED);
+        let authenticated = attributes.user.is_in_group(ALL_AUTHENTICATED);
         let allowed = if attributes.resource_request {
             // system:basic-user
             authenticated
@@ -133,5 +191,66 @@ impl Authorizer for Everyone {
                 && (listed(&PUBLIC, &attributes.path) || authenticated && listed(&DISCOVERY, &attributes.path))
         };
         if allowed { Decision::Allow } else { Decision::NoOpinion(String::new()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::query::Query;
+
+    fn attributes(user: &str, groups: &[&str], method: &str, path: &str) -> Attributes {
+        let info = RequestInfo::new(&method.parse().unwrap(), path, &Query::default()).unwrap();
+        Attributes::of(Arc::new(UserInfo::new(user, groups.iter().copied())), &info)
+    }
+
+    #[tokio::test]
+    async fn before_any_role_says_more_only_the_privileged_get_in() {
+        let authorizer: Arc<dyn Authorizer> = Arc::new(Union(vec![
+            Arc::new(Privileged::new(vec!["operators".into()], vec!["system:kube-scheduler".into()])),
+            Arc::new(Everyone),
+        ]));
+        let auth = "system:authenticated";
+        for (user, groups, method, path, allowed) in [
+            ("admin", &["system:masters", auth][..], "DELETE", "/api/v1/nodes/n", true),
+            ("op", &["operators", auth], "GET", "/api/v1/pods", true),
+            ("system:kube-scheduler", &[auth], "GET", "/api/v1/pods", true),
+            ("alice", &[auth], "GET", "/api/v1/pods", false),
+            ("alice", &[auth], "GET", "/apis/apps/v1", true),
+            ("alice", &[auth], "GET", "/openapi/v3", true),
+            ("alice", &[auth], "GET", "/metrics", false),
+            ("alice", &[auth], "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", true),
+            ("system:anonymous", &["system:unauthenticated"], "GET", "/healthz", true),
+            ("system:anonymous", &["system:unauthenticated"], "GET", "/version", true),
+            ("system:anonymous", &["system:unauthenticated"], "GET", "/apis", false),
+            ("system:anonymous", &["system:unauthenticated"], "POST", "/healthz", false),
+        ] {
+            let decision = authorizer.authorize(&attributes(user, groups, method, path)).await;
+            assert_eq!(decision == Decision::Allow, allowed, "{user} {method} {path}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_has_upstreams_words() {
+        for (method, path, message) in [
+            (
+                "GET",
+                "/api/v1/namespaces/x/pods",
+                r#"pods is forbidden: User "alice" cannot list resource "pods" in API group "" in the namespace "x""#,
+            ),
+            (
+                "GET",
+                "/api/v1/nodes/n/proxy/m",
+                r#"nodes "n" is forbidden: User "alice" cannot get resource "nodes/proxy" in API group "" at the cluster scope"#,
+            ),
+            (
+                "POST",
+                "/apis/a.b/v1/things",
+                r#"things.a.b is forbidden: User "alice" cannot create resource "things" in API group "a.b" at the cluster scope"#,
+            ),
+            ("OPTIONS", "/x/%3Cb%3E", r#"forbidden: User "alice" cannot options path "/x/&lt;b&gt;""#),
+        ] {
+            assert_eq!(attributes("alice", &[], method, path).forbidden("").to_string(), message);
+        }
     }
 }

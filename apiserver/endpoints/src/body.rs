@@ -1,12 +1,10 @@
 //! The bodies of requests and answers.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
-use futures::Stream;
+use bytes::Bytes;
 use futures::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -27,19 +25,10 @@ pub enum Body {
     Empty,
     /// One piece.
     Full(Bytes),
-    /// Pieces one after the other; the length of all is known.
-    Slices(VecDeque<Bytes>, u64),
+    /// Pieces that are made when the client is ready for them (lists).
+    Chunks(Box<dyn Iterator<Item = Bytes> + Send>),
     /// Pieces as they come (watches).
     Stream(BoxStream<'static, Bytes>),
-}
-
-impl Body {
-    /// A body of several pieces.
-    pub fn slices(slices: impl IntoIterator<Item = Bytes>) -> Self {
-        let slices: VecDeque<Bytes> = slices.into_iter().filter(Buf::has_remaining).collect();
-        let length = slices.iter().map(|slice| slice.len() as u64).sum();
-        Self::Slices(slices, length)
-    }
 }
 
 impl From<Bytes> for Body {
@@ -60,11 +49,7 @@ impl http_body::Body for Body {
                 *self = Self::Empty;
                 Some(bytes)
             }
-            Self::Slices(slices, length) => {
-                let next = slices.pop_front();
-                *length -= next.as_ref().map_or(0, |slice| slice.len() as u64);
-                next
-            }
+            Self::Chunks(chunks) => chunks.next(),
             Self::Stream(stream) => std::task::ready!(stream.as_mut().poll_next(cx)),
         };
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
@@ -73,8 +58,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Full(_) | Self::Stream(_) => false,
-            Self::Slices(slices, _) => slices.is_empty(),
+            Self::Full(_) | Self::Chunks(_) | Self::Stream(_) => false,
         }
     }
 
@@ -82,8 +66,18 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Slices(_, length) => SizeHint::with_exact(*length),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Chunks(_) | Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Empty => f.write_str("Empty"),
+            Self::Full(bytes) => f.debug_tuple("Full").field(bytes).finish(),
+            Self::Chunks(_) => f.write_str("Chunks"),
+            Self::Stream(_) => f.write_str("Stream"),
         }
     }
 }

@@ -1,20 +1,30 @@
 //! One server: what it is made of, and the way of a request through it.
 
 use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use apimachinery::status::StatusError;
 use apimachinery::user::UserInfo;
-use http::{Request, Response};
-use registry::Registry;
+use futures::FutureExt;
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, Method, Request, Response, StatusCode, request};
+use registry::{Registry, Warnings};
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
-use crate::authorization::Authorizer;
+use crate::authorization::{Attributes, Authorizer, Decision};
 use crate::body::{Body, RequestBody};
+use crate::filters::flow_control::FlowControl;
+use crate::filters::{audit, impersonation, timeout};
 use crate::health::Health;
 use crate::metrics::Metrics;
-use crate::version;
+use crate::negotiation::{self, Endpoint};
+use crate::query::Query;
+use crate::request_info::RequestInfo;
+use crate::response::{self, Form};
+use crate::{discovery, openapi, routes, version};
 
 /// What a server is made of.
 pub struct Config {
@@ -24,6 +34,8 @@ pub struct Config {
     pub authenticator: Authenticator,
     /// Whether it may.
     pub authorizer: Arc<dyn Authorizer>,
+    /// Who is told of finished requests.
+    pub audit: Option<Arc<dyn audit::Sink>>,
     /// The checks of `/healthz`, `/livez` and `/readyz`.
     pub health: Arc<Health>,
     /// What `/metrics` prints.
@@ -49,10 +61,8 @@ impl Config {
         Self {
             registry,
             authenticator: Authenticator::new(Default::default()),
-            authorizer: Arc::new(Union(vec![
-                Arc::new(Privileged::new(Vec::new(), Vec::new())),
-                Arc::new(Everyone),
-            ])),
+            authorizer: Arc::new(Union(vec![Arc::new(Privileged::new(Vec::new(), Vec::new())), Arc::new(Everyone)])),
+            audit: None,
             health: Health::new(),
             metrics: Metrics::new(),
             version: version::Info::default(),
@@ -79,17 +89,135 @@ pub struct Connection {
 /// A server: shared by all connections.
 pub struct Server {
     pub(crate) config: Config,
+    pub(crate) discovery: discovery::Cache,
+    pub(crate) openapi: openapi::Cache,
+    flow_control: FlowControl,
+}
+
+/// A request on its way, and what the filters learn of it.
+pub(crate) struct Exchange {
+    /// Method, URL and headers.
+    pub parts: request::Parts,
+    /// The URL's parameters.
+    pub query: Query,
+    /// What it is about.
+    pub info: RequestInfo,
+    /// Who sent it; set by authentication, changed by impersonation.
+    pub user: Option<Arc<UserInfo>>,
+    /// Warnings for the client.
+    pub warnings: Warnings,
+    /// When it must be answered; `None` for requests that last.
+    pub deadline: Option<Instant>,
+}
+
+impl Exchange {
+    /// The form of errors: what `Accept` asks for if a Status can be written so, else JSON.
+    pub(crate) fn error_form(&self) -> Form {
+        match negotiation::negotiate(&self.parts.headers, &self.query, Endpoint::Document) {
+            Ok(accepted) => Form { accepted, gzip: false },
+            Err(_) => Form::plain(),
+        }
+    }
 }
 
 impl Server {
     /// A server over `config`.
     pub fn new(config: Config) -> Arc<Self> {
-        Arc::new(Self { config })
+        let flow_control = FlowControl::new(config.max_requests_inflight, config.max_mutating_requests_inflight);
+        Arc::new(Self { config, discovery: Default::default(), openapi: Default::default(), flow_control })
     }
 
     /// Answers one request. Never fails: what goes wrong is a `Status`.
     pub async fn handle(self: &Arc<Self>, request: Request<RequestBody>, connection: &Connection) -> Response<Body> {
-        let _ = (request, connection, &self.config);
-        Response::new(Body::Empty)
+        let started = Instant::now();
+        let (parts, body) = request.into_parts();
+        let audit_id = audit::id(&parts.headers);
+        let head = parts.method == Method::HEAD;
+        let query = Query::parse(parts.uri.query());
+        let (info, invalid) = match RequestInfo::new(&parts.method, parts.uri.path(), &query) {
+            Ok(info) => (info, None),
+            Err(error) => (RequestInfo::default(), Some(StatusError::internal(error))),
+        };
+        let mut exchange = Exchange { parts, query, info, user: None, warnings: Warnings::new(), deadline: None };
+        let in_flight = self.config.metrics.begin(&exchange.info);
+        let outcome = match invalid {
+            Some(error) => Ok(Err(error)),
+            None => AssertUnwindSafe(self.filter(&mut exchange, body, connection)).catch_unwind().await,
+        };
+        let mut response = match outcome {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                if error.code() >= 500 {
+                    tracing::debug!(path = exchange.info.path, code = error.code(), %error, "request failed");
+                }
+                exchange.error_form().status(&error)
+            }
+            Err(_) => {
+                tracing::error!(path = exchange.info.path, method = %exchange.parts.method, "a handler panicked");
+                let error =
+                    StatusError::internal("This request caused apiserver to panic. Look in the logs for details.");
+                exchange.error_form().status(&error)
+            }
+        };
+        let headers = response.headers_mut();
+        headers.insert(audit::AUDIT_ID, audit_id.clone());
+        if !headers.contains_key(CACHE_CONTROL) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, private"));
+        }
+        response::add_warnings(headers, exchange.warnings.take_warnings());
+        if head {
+            *response.body_mut() = Body::Empty;
+        }
+        let latency = started.elapsed();
+        in_flight.finish(&mut response, latency);
+        self.record(exchange, audit_id, response.status(), latency);
+        response
+    }
+
+    /// The filters, in their order, and the handler behind them.
+    async fn filter(
+        self: &Arc<Self>,
+        exchange: &mut Exchange,
+        body: RequestBody,
+        connection: &Connection,
+    ) -> Result<Response<Body>, StatusError> {
+        // 1. request info: read in `handle`, for it also names the request in metrics.
+        // 2. authentication
+        let headers = &exchange.parts.headers;
+        let user = self.config.authenticator.authenticate(headers, connection.certificate.as_ref()).await;
+        let user = user.ok_or_else(|| StatusError::unauthorized("Unauthorized"))?;
+        // 3. audit: the event is recorded in `handle`, when the answer is known.
+        exchange.user = Some(user.clone());
+        // 4. flow control
+        let _permit = self.flow_control.admit(&exchange.info, &user)?;
+        // 5. impersonation
+        let authorizer = &*self.config.authorizer;
+        let user = impersonation::impersonate(headers, user, &exchange.info, authorizer).await?;
+        exchange.user = Some(user.clone());
+        // 6. authorization
+        let attributes = Attributes::of(user.clone(), &exchange.info);
+        match authorizer.authorize(&attributes).await {
+            Decision::Allow => {}
+            Decision::Deny(reason) | Decision::NoOpinion(reason) => return Err(attributes.forbidden(&reason)),
+        }
+        if exchange.info.long_running() {
+            return routes::route(self, exchange, user, body, connection).await;
+        }
+        let allotted = timeout::allotted(&exchange.query, self.config.request_timeout)?;
+        exchange.deadline = Some(Instant::now() + allotted);
+        let routed = tokio::time::timeout(allotted, routes::route(self, exchange, user, body, connection)).await;
+        routed.unwrap_or_else(|_| Err(timeout::exceeded()))
+    }
+
+    fn record(&self, exchange: Exchange, id: HeaderValue, code: StatusCode, latency: Duration) {
+        let Some(sink) = &self.config.audit else { return };
+        sink.record(audit::Event {
+            id: id.to_str().unwrap_or_default().to_owned(),
+            info: exchange.info,
+            user: exchange.user,
+            code,
+            latency,
+            annotations: exchange.warnings.annotations(),
+        });
     }
 }

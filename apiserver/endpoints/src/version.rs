@@ -1,6 +1,14 @@
 //! What `/version` answers.
 
+use apimachinery::status::{StatusDetails, StatusError};
+use bytes::Bytes;
+use http::{Method, Response, StatusCode};
 use serde::Serialize;
+
+use crate::body::Body;
+use crate::negotiation;
+use crate::response::respond;
+use crate::server::{Exchange, Server};
 
 /// The document of `/version` (apimachinery's `version.Info`).
 #[derive(Clone, Debug, Serialize)]
@@ -69,4 +77,19 @@ fn platform() -> String {
         arch => arch,
     };
     format!("{os}/{arch}")
+}
+
+/// Answers `/version`: GET, JSON only.
+pub(crate) fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Body>, StatusError> {
+    if exchange.parts.method != Method::GET {
+        return Err(StatusError::method_not_allowed());
+    }
+    if let Some(message) = negotiation::route_refusal(&exchange.parts.headers, &["application/json"]) {
+        return Err(StatusError::not_acceptable(message).with_details(StatusDetails::default()));
+    }
+    let pretty = serde_json::to_vec_pretty(&server.config.version);
+    let text = pretty.map_err(|error| StatusError::internal(error.to_string()))?;
+    let mut response = respond(StatusCode::OK, "application/json");
+    *response.body_mut() = Bytes::from(text).into();
+    Ok(response)
 }

@@ -1,0 +1,41 @@
+//! `/`: the paths this server knows.
+
+use apimachinery::status::StatusError;
+use http::{Response, StatusCode};
+use serde_json::json;
+
+use crate::body::Body;
+use crate::response::{Form, page_not_found};
+use crate::server::{Exchange, Server};
+
+/// Answers `/`.
+pub(crate) fn paths(server: &Server, exchange: &Exchange) -> Result<Response<Body>, StatusError> {
+    if exchange.info.path != "/" {
+        return Ok(page_not_found());
+    }
+    let table = server.config.registry.table();
+    let fixed = [
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/apis/",
+        "/healthz",
+        "/livez",
+        "/metrics",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/openapi/v3/",
+        "/readyz",
+        "/version",
+    ];
+    let mut paths: Vec<String> = fixed.iter().map(|path| (*path).to_owned()).collect();
+    for group in table.groups().iter().filter(|group| !group.name.is_empty()) {
+        paths.push(format!("/apis/{}", group.name));
+        paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{version}", group.name)));
+    }
+    for endpoint in ["healthz", "livez", "readyz"] {
+        paths.extend(server.config.health.names(endpoint).into_iter().map(|name| format!("/{endpoint}/{name}")));
+    }
+    paths.sort();
+    Ok(Form::plain().value(StatusCode::OK, &json!({ "paths": paths })))
+}

@@ -1,0 +1,22 @@
+//! PUT of an object or a subresource.
+
+use apimachinery::status::StatusError;
+use http::Response;
+
+use super::Call;
+use crate::body::Body;
+use crate::options;
+
+pub(crate) async fn update(mut call: Call<'_>) -> Result<Response<Body>, StatusError> {
+    if call.target.name.is_empty() {
+        return Err(StatusError::bad_request("name must be provided"));
+    }
+    let form = call.form()?;
+    let (encoding, bytes) = call.read_body().await?;
+    let options = options::update(call.query())?;
+    let shape = call.shape(&form)?;
+    let body = call.decode(&bytes, encoding)?;
+    drop(bytes);
+    let written = call.registry().update(&call.context, &call.target, body, &options).await?;
+    super::written(&form, &shape, &written)
+}

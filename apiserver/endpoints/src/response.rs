@@ -1,0 +1,215 @@
+//! How a result becomes an HTTP answer: encoding, indentation, compression, and the Status of a failure.
+
+use std::io::Write;
+
+use apimachinery::status::{Status, StatusError};
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
+use http::{HeaderMap, Response, StatusCode};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::body::Body;
+use crate::negotiation::{Accepted, Encoding};
+use crate::yaml;
+
+/// Answers larger than this are compressed for clients that accept it (upstream's threshold).
+const GZIP_THRESHOLD: usize = 128 * 1024;
+
+/// How an answer is written: what was negotiated, and whether the client reads gzip.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Form {
+    /// What was negotiated.
+    pub accepted: Accepted,
+    /// The client accepts `gzip`.
+    pub gzip: bool,
+}
+
+impl Form {
+    /// The form for errors before anything was negotiated: JSON.
+    pub(crate) fn plain() -> Self {
+        Self::default()
+    }
+
+    /// Whether the JSON can go out as it is.
+    fn verbatim(&self) -> bool {
+        self.accepted.encoding == Encoding::Json && !self.accepted.pretty
+    }
+
+    /// An answer of JSON text made by this server.
+    pub(crate) fn json(&self, code: StatusCode, json: Bytes) -> Response<Body> {
+        if self.verbatim() {
+            return self.bytes(code, json);
+        }
+        match serde_json::from_slice::<Value>(&json) {
+            Ok(value) => self.value(code, &value),
+            Err(error) => self.status(&StatusError::internal(format!("unable to decode an answer: {error}"))),
+        }
+    }
+
+    /// An answer of a value.
+    pub(crate) fn value<T: Serialize>(&self, code: StatusCode, value: &T) -> Response<Body> {
+        let text = match self.accepted.encoding {
+            Encoding::Yaml => serde_json::to_value(value).map(|value| yaml::to_string(&value).into_bytes()),
+            Encoding::Json if self.accepted.pretty => serde_json::to_vec_pretty(value),
+            Encoding::Json => serde_json::to_vec(value),
+        };
+        match text {
+            Ok(text) => self.bytes(code, text.into()),
+            Err(error) => self.status(&StatusError::internal(format!("unable to encode an answer: {error}"))),
+        }
+    }
+
+    /// An answer of JSON text in pieces, none of them empty.
+    pub(crate) fn chunks(
+        &self,
+        code: StatusCode,
+        chunks: impl Iterator<Item = Bytes> + Send + 'static,
+    ) -> Response<Body> {
+        if !self.verbatim() {
+            let mut json = Vec::new();
+            chunks.for_each(|chunk| json.extend_from_slice(&chunk));
+            return self.json(code, json.into());
+        }
+        let mut chunks = chunks.peekable();
+        let first = chunks.next().unwrap_or_default();
+        if chunks.peek().is_none() {
+            return self.bytes(code, first);
+        }
+        let mut response = respond(code, self.accepted.encoding.media_type());
+        let all = std::iter::once(first).chain(chunks);
+        *response.body_mut() = if self.gzip {
+            compressed(response.headers_mut());
+            gzip_chunks(all)
+        } else {
+            Body::Chunks(Box::new(all))
+        };
+        response
+    }
+
+    fn bytes(&self, code: StatusCode, bytes: Bytes) -> Response<Body> {
+        let mut response = respond(code, self.accepted.encoding.media_type());
+        if self.gzip && bytes.len() > GZIP_THRESHOLD {
+            compressed(response.headers_mut());
+            *response.body_mut() = gzip_chunks(std::iter::once(bytes));
+        } else {
+            *response.body_mut() = bytes.into();
+        }
+        response
+    }
+
+    /// The answer to a request that failed.
+    pub(crate) fn status(&self, error: &StatusError) -> Response<Body> {
+        let code = StatusCode::from_u16(error.code()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = self.success(code, error.status());
+        if let Some(seconds) = error.retry_after_seconds() {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    /// An answer of a Status.
+    pub(crate) fn success(&self, code: StatusCode, status: &Status) -> Response<Body> {
+        self.value(code, status)
+    }
+}
+
+/// An answer without a body yet.
+pub(crate) fn respond(code: StatusCode, content_type: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = code;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+/// An answer in plain text.
+pub(crate) fn text(code: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
+    let mut response = respond(code, "text/plain; charset=utf-8");
+    response.headers_mut().insert("X-Content-Type-Options", HeaderValue::from_static("nosniff"));
+    *response.body_mut() = text.into().into();
+    response
+}
+
+/// The 404 of a path that no router knows: text, not a Status.
+pub(crate) fn page_not_found() -> Response<Body> {
+    text(StatusCode::NOT_FOUND, "404 page not found\n")
+}
+
+fn compressed(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
+}
+
+/// Whether `Accept-Encoding` names gzip.
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(http::header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    value.split(',').any(|token| token.split(';').next().unwrap_or_default().trim() == "gzip")
+}
+
+/// Compresses on a thread for blocking work, a few pieces ahead of the client.
+fn gzip_chunks(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(4);
+    tokio::task::spawn_blocking(move || {
+        // Upstream's level: most of the gain for the least time.
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        for chunk in chunks {
+            // Writing to memory does not fail.
+            let _ = encoder.write_all(&chunk);
+            let ready = encoder.get_mut();
+            if ready.len() >= 16 * 1024 && sender.blocking_send(std::mem::take(ready).into()).is_err() {
+                return;
+            }
+        }
+        if let Ok(rest) = encoder.finish() {
+            let _ = sender.blocking_send(rest.into());
+        }
+    });
+    let stream = futures::stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|bytes| (bytes, receiver))
+    });
+    Body::Stream(Box::pin(stream))
+}
+
+/// The longest that all warnings together may be before each is cut (upstream: 4 KiB in all, then 256 each), in characters.
+const WARNINGS_TOTAL: usize = 4 * 1024;
+const WARNING_CUT: usize = 256;
+
+/// Adds a `Warning` header for each warning, each once.
+pub(crate) fn add_warnings(headers: &mut HeaderMap, warnings: Vec<String>) {
+    let mut seen: Vec<String> = Vec::new();
+    for warning in warnings {
+        // The lines of a YAML error are a warning each.
+        let lines = match warning.strip_prefix(crate::decode::YAML_ERRORS) {
+            Some(lines) => lines.lines().map(|line| line.trim().to_owned()).collect(),
+            None => vec![warning],
+        };
+        for line in lines {
+            if !line.is_empty() && !seen.contains(&line) {
+                seen.push(line);
+            }
+        }
+    }
+    let total: usize = seen.iter().map(|warning| warning.chars().count()).sum();
+    for mut warning in seen {
+        if total > WARNINGS_TOTAL && warning.chars().count() > WARNING_CUT {
+            warning = warning.chars().take(WARNING_CUT).collect();
+        }
+        let mut value = String::from("299 - \"");
+        for character in warning.chars() {
+            match character {
+                '"' | '\\' => {
+                    value.push('\\');
+                    value.push(character);
+                }
+                c if c.is_control() => value.push(' '),
+                c => value.push(c),
+            }
+        }
+        value.push('"');
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
+            headers.append(http::header::WARNING, value);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Cells that many kinds share.
+
+use jiff::Timestamp;
+use registry::Column;
+use serde_json::Value;
+
+use super::jsonpath;
+
+/// The moment that ages are counted to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(Timestamp);
+
+impl Clock {
+    /// Now.
+    pub(crate) fn now() -> Self {
+        Self(Timestamp::now())
+    }
+
+    /// This moment.
+    #[cfg(test)]
+    pub(crate) fn at(text: &str) -> Self {
+        Self(text.parse().expect("a time"))
+    }
+
+    /// How long ago a time was, as `kubectl` shows it; `<unknown>` if there is none.
+    pub(super) fn age(self, time: Option<&str>) -> String {
+        match time.and_then(|text| text.parse::<Timestamp>().ok()) {
+            Some(then) => human(self.0.as_second() - then.as_second()),
+            None => "<unknown>".to_owned(),
+        }
+    }
+
+    /// How long ago a time was; `<invalid>` if it cannot be read.
+    fn custom_age(self, value: &Value) -> String {
+        match value.as_str().map(str::parse::<Timestamp>) {
+            Some(Ok(then)) => human(self.0.as_second() - then.as_second()),
+            _ => "<invalid>".to_owned(),
+        }
+    }
+
+    /// Seconds between this moment and a time.
+    pub(super) fn seconds_since(self, time: &str) -> Option<i64> {
+        time.parse::<Timestamp>().ok().map(|then| self.0.as_second() - then.as_second())
+    }
+}
+
+/// A duration in at most two units (apimachinery's `duration.HumanDuration`).
+pub(super) fn human(seconds: i64) -> String {
+    let (minutes, hours) = (seconds / 60, seconds / 3600);
+    let days = hours / 24;
+    let two = |large: i64, unit: &str, small: i64, small_unit: &str| {
+        if small == 0 { format!("{large}{unit}") } else { format!("{large}{unit}{small}{small_unit}") }
+    };
+    match seconds {
+        ..-1 => "<invalid>".to_owned(),
+        -1..0 => "0s".to_owned(),
+        0..120 => format!("{seconds}s"),
+        120..600 => two(minutes, "m", seconds % 60, "s"),
+        600..10_800 => format!("{minutes}m"),
+        10_800..28_800 => two(hours, "h", minutes % 60, "m"),
+        28_800..172_800 => format!("{hours}h"),
+        172_800..691_200 => two(days, "d", hours % 24, "h"),
+        _ if days < 365 * 2 => format!("{days}d"),
+        _ if days < 365 * 8 => two(days / 365, "y", days % 365, "d"),
+        _ => format!("{}y", days / 365),
+    }
+}
+
+/// A custom resource's cell: the column's JSONPath, shown as the column's type.
+pub(super) fn custom(column: &Column, path: &jsonpath::Path, object: &Value, clock: Clock) -> Value {
+    let found = path.find(object);
+    let Some(first) = found.first() else { return Value::Null };
+    match column.kind.as_str() {
+        "integer" => match first {
+            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(truncate)).into(),
+            Value::String(text) => text.parse::<i64>().map_or(Value::Null, Value::from),
+            _ => Value::Null,
+        },
+        "number" => match first {
+            Value::Number(_) => (*first).clone(),
+            Value::String(text) => text.parse::<f64>().map_or(Value::Null, Value::from),
+            _ => Value::Null,
+        },
+        "boolean" => match first {
+            Value::Bool(_) => (*first).clone(),
+            Value::String(text) => text.parse::<bool>().map_or(Value::Null, Value::from),
+            _ => Value::Null,
+        },
+        "date" => match first {
+            Value::Null => Value::Null,
+            value => clock.custom_age(value).into(),
+        },
+        _ => {
+            let shown: Vec<String> = found.iter().map(|value| text(value)).collect();
+            shown.join(",").into()
+        }
+    }
+}
+
+// A cell of type integer that holds a fraction: Go's conversion cuts it off.
+#[allow(clippy::cast_possible_truncation)]
+fn truncate(number: f64) -> i64 {
+    number as i64
+}
+
+/// A value as kubectl's JSONPath prints it.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "<nil>".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_shown_in_at_most_two_units() {
+        for (seconds, shown) in [
+            (-5, "<invalid>"),
+            (-1, "0s"),
+            (0, "0s"),
+            (119, "119s"),
+            (120, "2m"),
+            (125, "2m5s"),
+            (599, "9m59s"),
+            (600, "10m"),
+            (10_799, "179m"),
+            (10_800, "3h"),
+            (11_000, "3h3m"),
+            (28_800, "8h"),
+            (172_799, "47h"),
+            (172_800, "2d"),
+            (180_000, "2d2h"),
+            (691_200, "8d"),
+            (31_536_000, "365d"),
+            (63_072_000, "2y"),
+            (70_000_000, "2y80d"),
+            (252_288_000, "8y"),
+        ] {
+            assert_eq!(human(seconds), shown, "{seconds}");
+        }
+    }
+}

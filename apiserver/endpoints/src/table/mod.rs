@@ -1,0 +1,285 @@
+//! What objects are shown as: themselves, their metadata, or rows of printed cells.
+
+mod cells;
+mod jsonpath;
+mod printers;
+
+use std::sync::Arc;
+
+use apimachinery::status::{Reason, StatusError};
+use bytes::Bytes;
+use registry::{Column, Row, Served, Target};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::negotiation::{Convert, ConvertKind};
+use crate::options::{self, IncludeObject};
+use crate::query::Query;
+use crate::raw;
+use crate::response::Form;
+
+pub(crate) use cells::Clock;
+
+/// What each object of an answer is shown as.
+pub(crate) enum Shape {
+    /// Itself.
+    Object,
+    /// `PartialObjectMetadata` of this version of `meta.k8s.io`; in a list where `list` is set.
+    Metadata { version: &'static str, list: bool },
+    /// A row of a `Table`.
+    Table(Box<Printer>),
+}
+
+/// Makes a Table.
+pub(crate) struct Printer {
+    version: &'static str,
+    include: IncludeObject,
+    columns: Columns,
+    clock: Clock,
+    /// The columns were sent: a watch states them once.
+    stated: bool,
+}
+
+/// The columns of a row, and how their cells are made.
+enum Columns {
+    /// A built-in kind's.
+    BuiltIn(Arc<Row>, printers::Printer),
+    /// A custom resource's: name, then the definition's JSONPaths.
+    Custom(Vec<Column>, Vec<jsonpath::Path>),
+}
+
+/// The shape that was negotiated for answers about `target`.
+pub(crate) fn shape(form: &Form, query: &Query, target: &Target) -> Result<Shape, StatusError> {
+    let Some(Convert { kind, version }) = &form.accepted.convert else { return Ok(Shape::Object) };
+    match kind {
+        ConvertKind::PartialObjectMetadata => Ok(Shape::Metadata { version, list: false }),
+        ConvertKind::PartialObjectMetadataList => Ok(Shape::Metadata { version, list: true }),
+        ConvertKind::Table => {
+            let include = options::table(query)?;
+            let columns = Columns::of(&target.row);
+            Ok(Shape::Table(Box::new(Printer { version, include, columns, clock: Clock::now(), stated: false })))
+        }
+    }
+}
+
+impl Columns {
+    fn of(row: &Arc<Row>) -> Self {
+        if !row.is_custom() {
+            return Self::BuiltIn(row.clone(), printers::of(row));
+        }
+        let mut columns = row.columns.clone();
+        if columns.is_empty() {
+            columns.push(Column {
+                name: "Age".into(),
+                kind: "date".into(),
+                format: String::new(),
+                description: CREATION_TIMESTAMP.into(),
+                priority: 0,
+                json_path: Some(".metadata.creationTimestamp".into()),
+            });
+        }
+        // A row may state the name's column itself.
+        columns.retain(|column| column.json_path.is_some());
+        let paths = columns.iter().map(|c| jsonpath::Path::parse(c.json_path.as_deref().unwrap_or_default())).collect();
+        Self::Custom(columns, paths)
+    }
+
+    fn definitions(&self) -> Vec<Definition<'_>> {
+        match self {
+            Self::BuiltIn(row, _) if !row.columns.is_empty() => row.columns.iter().map(Definition::of).collect(),
+            Self::BuiltIn(..) => vec![
+                NAME,
+                Definition {
+                    name: "Created At",
+                    kind: "date",
+                    format: "",
+                    description: CREATION_TIMESTAMP,
+                    priority: 0,
+                },
+            ],
+            Self::Custom(columns, _) => std::iter::once(NAME).chain(columns.iter().map(Definition::of)).collect(),
+        }
+    }
+
+    fn cells(&self, object: &Value, clock: Clock) -> Vec<Value> {
+        match self {
+            Self::BuiltIn(row, printer) => {
+                let mut cells = printer(object, clock);
+                // A printer and its columns are written apart: the row's columns decide.
+                let width = if row.columns.is_empty() { 2 } else { row.columns.len() };
+                cells.resize(width, Value::Null);
+                cells
+            }
+            Self::Custom(columns, paths) => {
+                let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+                let cells = columns.iter().zip(paths).map(|(column, path)| cells::custom(column, path, object, clock));
+                std::iter::once(name.into()).chain(cells).collect()
+            }
+        }
+    }
+}
+
+/// A column as a Table states it.
+#[derive(Serialize)]
+struct Definition<'a> {
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    format: &'a str,
+    description: &'a str,
+    priority: i64,
+}
+
+impl<'a> Definition<'a> {
+    fn of(column: &'a Column) -> Self {
+        Self {
+            name: &column.name,
+            kind: &column.kind,
+            format: &column.format,
+            description: &column.description,
+            priority: column.priority,
+        }
+    }
+}
+
+const NAME: Definition<'static> = Definition {
+    name: "Name",
+    kind: "string",
+    format: "name",
+    description: "Name must be unique within a namespace. Is required when creating resources, although some resources may \
+                  allow a client to request the generation of an appropriate name automatically. Name is primarily \
+                  intended for creation idempotence and configuration definition. Cannot be updated. More info: \
+                  https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
+    priority: 0,
+};
+const CREATION_TIMESTAMP: &str = "CreationTimestamp is a timestamp representing the server time when this object was \
+                                  created. It is not guaranteed to be set in happens-before order across separate \
+                                  operations. Clients may not set this value. It is represented in RFC3339 form and is \
+                                  in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: \
+                                  https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
+
+impl Shape {
+    /// The JSON of one object in this shape (not [`Shape::Object`], whose JSON is the object's own).
+    pub(crate) fn one(&self, object: &Served) -> Result<Bytes, StatusError> {
+        let mut out = Vec::with_capacity(object.bytes().len() + 256);
+        match self {
+            Self::Object => return Ok(object.bytes().clone()),
+            Self::Metadata { list: true, .. } => {
+                return Err(not_acceptable(
+                    "you requested PartialObjectMetadataList, but the requested object is not a list",
+                ));
+            }
+            Self::Metadata { version, list: false } => push_metadata(version, object.bytes(), &mut out),
+            Self::Table(printer) => {
+                out.extend_from_slice(printer.head(true).as_bytes());
+                printer.push_row(object, &mut out);
+                let meta = match resource_version(object.bytes()) {
+                    "" => "{}".to_owned(),
+                    version => format!(r#"{{"resourceVersion":"{version}"}}"#),
+                };
+                out.extend_from_slice(printer.tail(&meta).as_bytes());
+            }
+        }
+        Ok(out.into())
+    }
+
+    /// The JSON of an event's object.
+    pub(crate) fn event(&mut self, object: &Served) -> Result<Bytes, StatusError> {
+        let Self::Table(printer) = self else { return self.one(object) };
+        let mut out = Vec::with_capacity(object.bytes().len() + 256);
+        let stated = std::mem::replace(&mut printer.stated, true);
+        printer.clock = Clock::now();
+        out.extend_from_slice(printer.head(!stated).as_bytes());
+        printer.push_row(object, &mut out);
+        let meta = format!(r#"{{"resourceVersion":"{}"}}"#, resource_version(object.bytes()));
+        out.extend_from_slice(printer.tail(&meta).as_bytes());
+        Ok(out.into())
+    }
+
+    /// What comes before the objects of a list.
+    pub(crate) fn head(&self) -> Result<String, StatusError> {
+        match self {
+            Self::Metadata { list: false, .. } => {
+                Err(not_acceptable("you requested PartialObjectMetadata, but the requested object is a list"))
+            }
+            Self::Metadata { version, .. } => Ok(format!(r#"{{"apiVersion":"meta.k8s.io/{version}","items":["#)),
+            Self::Table(printer) => Ok(printer.head(true)),
+            Self::Object => Ok(String::new()),
+        }
+    }
+
+    /// What comes behind them; `meta` is the list's metadata.
+    pub(crate) fn tail(&self, meta: &str) -> String {
+        match self {
+            Self::Metadata { .. } => format!(r#"],"kind":"PartialObjectMetadataList","metadata":{meta}}}"#),
+            Self::Table(printer) => printer.tail(meta),
+            Self::Object => String::new(),
+        }
+    }
+
+    /// One object of a list.
+    pub(crate) fn push_item(&self, object: &Served, out: &mut Vec<u8>) {
+        match self {
+            Self::Object => out.extend_from_slice(object.bytes()),
+            Self::Metadata { version, .. } => push_metadata(version, object.bytes(), out),
+            Self::Table(printer) => printer.push_row(object, out),
+        }
+    }
+}
+
+impl Printer {
+    fn head(&self, columns: bool) -> String {
+        let definitions = if columns { serde_json::to_string(&self.columns.definitions()).ok() } else { None };
+        let definitions = definitions.as_deref().unwrap_or("null");
+        format!(
+            r#"{{"kind":"Table","apiVersion":"meta.k8s.io/{}","columnDefinitions":{definitions},"rows":["#,
+            self.version
+        )
+    }
+
+    fn tail(&self, meta: &str) -> String {
+        format!(r#"],"metadata":{meta}}}"#)
+    }
+
+    fn push_row(&self, object: &Served, out: &mut Vec<u8>) {
+        let bytes = object.bytes();
+        let cells = match object.value() {
+            Ok(value) => self.columns.cells(&value, self.clock),
+            Err(_) => Vec::new(),
+        };
+        out.extend_from_slice(br#"{"cells":"#);
+        // Writing JSON values to memory does not fail.
+        let _ = serde_json::to_writer(&mut *out, &cells);
+        out.extend_from_slice(br#","object":"#);
+        match self.include {
+            IncludeObject::Object => out.extend_from_slice(bytes),
+            IncludeObject::None if !ends_initial_events(bytes) => out.extend_from_slice(b"null"),
+            _ => push_metadata(self.version, bytes, out),
+        }
+        out.push(b'}');
+    }
+}
+
+/// A watch's bookmark that ends the initial events is told by its metadata, which is sent even where none is wanted.
+fn ends_initial_events(object: &[u8]) -> bool {
+    let annotations = raw::field(object, "metadata").and_then(|metadata| raw::field(metadata, "annotations"));
+    annotations.and_then(|annotations| raw::field(annotations, "k8s.io/initial-events-end")) == Some(br#""true""#)
+}
+
+fn push_metadata(version: &str, object: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(br#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/"#);
+    out.extend_from_slice(version.as_bytes());
+    out.extend_from_slice(br#"","metadata":"#);
+    out.extend_from_slice(raw::field(object, "metadata").unwrap_or(b"{}"));
+    out.push(b'}');
+}
+
+/// The resourceVersion in an object's text: digits, so no escapes.
+fn resource_version(object: &[u8]) -> &str {
+    let version = raw::field(object, "metadata").and_then(|metadata| raw::field(metadata, "resourceVersion"));
+    version.and_then(|text| std::str::from_utf8(text).ok()).map(|text| text.trim_matches('"')).unwrap_or_default()
+}
+
+fn not_acceptable(message: &str) -> StatusError {
+    StatusError::new(406, Reason::NotAcceptable, message)
+}
