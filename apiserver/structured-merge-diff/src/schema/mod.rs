@@ -356,3 +356,6 @@ impl std::fmt::Display for TypeRef {
         f.write_str(self.name().unwrap_or("inlined type"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -166,3 +166,6 @@ impl TypedValue {
         reconcile::reconcile(&self.schema, &self.type_ref, set)
     }
 }
+
+#[cfg(test)]
+mod tests;

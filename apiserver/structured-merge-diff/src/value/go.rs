@@ -96,7 +96,7 @@ impl fmt::Display for Quoted<'_> {
                 '\t' => f.write_str("\\t")?,
                 '\x0b' => f.write_str("\\v")?,
                 '\x00'..='\x1f' | '\x7f' => write!(f, "\\x{:02x}", u32::from(c))?,
-                ' '..='~' | '\'' => f.write_char(c)?,
+                ' '..='~' => f.write_char(c)?,
                 c if is_printable(c) => f.write_char(c)?,
                 c if u32::from(c) < 0x1_0000 => write!(f, "\\u{:04x}", u32::from(c))?,
                 c => write!(f, "\\U{:08x}", u32::from(c))?,
