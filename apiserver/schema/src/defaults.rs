@@ -106,14 +106,14 @@ pub(crate) fn builtin(node: &Node, value: &mut Value) {
 
 /// What to put in a field's place, if anything.
 fn missing(emission: Emission, node: &Node, given: Option<&Value>) -> Option<Value> {
-    if let Some(default) = &node.default {
-        // A field held by value does not tell its zero from not being given.
-        let by_value = matches!(emission, Emission::Omit | Emission::Always);
-        let absent = given.is_none_or(|v| v.is_null() || (by_value && is_zero(v)));
-        // `{}` says that a struct is held by value; for a pointer no struct appears from nothing.
-        if absent && (node.reference.is_none() || !is_zero(default)) {
-            return Some(default.clone());
-        }
+    // A field held by value does not tell its zero from not being given, and a zero default says no more than that it
+    // is one.
+    let by_value = matches!(emission, Emission::Omit | Emission::Always);
+    if let Some(default) = &node.default
+        && given.is_none_or(|v| v.is_null() || (by_value && is_zero(v)))
+        && !(is_zero(default) && (by_value || node.reference.is_some()))
+    {
+        return Some(default.clone());
     }
     match (emission, given) {
         (Emission::Always, None) => Some(zero(node)),

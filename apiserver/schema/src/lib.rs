@@ -19,6 +19,7 @@ mod merge;
 mod node;
 pub mod openapi;
 mod parse;
+mod pattern;
 mod prune;
 mod scalar;
 mod schema;

@@ -14,6 +14,8 @@ use crate::node::{Additional, Kind, ListType, MapType, Node};
 
 /// The type of a value that is replaced as a whole, whatever it holds.
 const ATOMIC_TYPE: &str = "__untyped_atomic_";
+/// Raw JSON that upstream merges as one value.
+const RAW_EXTENSION: &str = "io.k8s.apimachinery.pkg.runtime.RawExtension";
 /// The type of a custom resource in its own schema.
 const CUSTOM_TYPE: &str = "custom";
 
@@ -29,7 +31,7 @@ pub struct MergeType {
 /// The type of a built-in definition.
 pub(crate) fn builtin(id: DefinitionId) -> MergeType {
     let all = builtins().merge(|| {
-        let types = builtins().ids().map(|id| TypeDef::new(builtins().name(id), atom(builtins().node(id), false)));
+        let types = builtins().ids().map(definition);
         MergeType { schema: Schema::new(common_types().chain(types)), type_ref: TypeRef::named(DEDUCED_TYPE) }
     });
     MergeType { schema: all.schema.clone(), type_ref: TypeRef::named(builtins().name(id)) }
@@ -41,10 +43,21 @@ pub(crate) fn custom(root: &Node) -> MergeType {
     if let Some(id) = builtins().id(OBJECT_META) {
         need(id, &mut needed);
     }
-    let definitions = needed.into_iter().map(|id| TypeDef::new(builtins().name(id), atom(builtins().node(id), false)));
+    let definitions = needed.into_iter().map(definition);
     let own = TypeDef::new(CUSTOM_TYPE, Atom::from(map(root, false, true)));
     let schema = Schema::new(common_types().chain(definitions).chain([own]));
     MergeType { schema, type_ref: TypeRef::named(CUSTOM_TYPE) }
+}
+
+fn definition(id: DefinitionId) -> TypeDef {
+    let name = builtins().name(id);
+    if name == RAW_EXTENSION
+        && let (schema, _) = deduced()
+        && let Some(atomic) = schema.named(ATOMIC_TYPE)
+    {
+        return TypeDef::new(name, atomic.atom.clone());
+    }
+    TypeDef::new(name, atom(builtins().node(id), false))
 }
 
 /// The definitions that one is made of, itself included.
@@ -97,15 +110,15 @@ fn atom(node: &Node, preserving: bool) -> Atom {
         Kind::String if node.format.as_deref().is_some_and(|f| f != "byte") => Scalar::Untyped.into(),
         Kind::String => Scalar::String.into(),
         Kind::Quantity | Kind::Time | Kind::MicroTime => Scalar::Untyped.into(),
-        Kind::Any | Kind::IntOrString | Kind::SchemaOrArray | Kind::SchemaOrBool | Kind::SchemaOrStringArray => Atom {
+        Kind::Any
+        | Kind::Raw
+        | Kind::IntOrString
+        | Kind::SchemaOrArray
+        | Kind::SchemaOrBool
+        | Kind::SchemaOrStringArray => Atom {
             scalar: Some(Scalar::Untyped),
             list: Some(Arc::new(list(node, preserving))),
             map: Some(Arc::new(map(node, preserving, false))),
-        },
-        Kind::Raw => Atom {
-            scalar: Some(Scalar::Untyped),
-            list: Some(Arc::new(List::atomic(TypeRef::named(ATOMIC_TYPE)))),
-            map: Some(Arc::new(Map::of(TypeRef::named(ATOMIC_TYPE)).with_relationship(ElementRelationship::Atomic))),
         },
     }
 }

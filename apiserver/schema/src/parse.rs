@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::builtin::DefinitionId;
 use crate::node::{Additional, Constraints, Emission, Kind, ListType, MapType, Merging, Node, Pattern, Property};
+use crate::pattern;
 
 type IdOf<'a> = &'a dyn Fn(&str) -> Option<DefinitionId>;
 
@@ -28,13 +28,6 @@ pub(crate) fn definition(raw: &Value, fields: &HashMap<Cow<'static, str>, &'stat
                 "" => {}
                 go_type => property.go_type = Some(go_type),
             }
-        }
-        // The zero default that OpenAPI publishes of a value says how Go writes it, which `emission` now holds.
-        if property.emission != Emission::Keep
-            && property.emission != Emission::Null
-            && property.node.default.as_ref().is_some_and(is_zero)
-        {
-            property.node.default = None;
         }
     }
     node
@@ -207,7 +200,7 @@ fn constraints(map: &Map<String, Value>) -> Option<Box<Constraints>> {
         max_length: count("maxLength"),
         min_length: count("minLength"),
         pattern: text(map, "pattern").filter(|p| !p.is_empty()).map(|text| {
-            let regex = Regex::new(&text).ok();
+            let regex = pattern::compile(&text).ok();
             Pattern { text, regex }
         }),
         max_items: count("maxItems"),

@@ -24,6 +24,15 @@ pub(crate) fn prune(root: &Node, value: &mut Value, resource: bool) -> Vec<Strin
     walk.unknown.into_iter().map(|path| format!("unknown field \"{path}\"")).collect()
 }
 
+/// Drops what a default has and its schema does not; with `resource` the default is a whole object.
+pub(crate) fn prune_default(node: &Node, value: &mut Value, resource: bool) {
+    let mut walk = Walk { builtin: false, path: String::new(), unknown: Vec::new() };
+    match value {
+        Value::Object(object) if resource => walk.object(node, object, true),
+        value => walk.value(Some(node), value),
+    }
+}
+
 struct Walk {
     builtin: bool,
     path: String,

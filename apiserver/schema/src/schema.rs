@@ -117,6 +117,19 @@ impl Schema {
         }
     }
 
+    /// Whether the schema has rules in CEL (`x-kubernetes-validations`). This crate does not evaluate them yet.
+    pub fn has_rules(&self) -> bool {
+        matches!(&self.0, Root::Custom(custom) if custom.has_rules)
+    }
+
+    /// The stage of rules in CEL, after `errors` were found by the stages before (those of the metadata included): with
+    /// certain errors upstream does not evaluate rules, and says so.
+    ///
+    /// This is where evaluation will come; until then an object without such errors passes.
+    pub fn validate_rules(&self, errors: &ErrorList) -> ErrorList {
+        if self.has_rules() { validate::rules_not_checked(errors).into_iter().collect() } else { ErrorList::new() }
+    }
+
     /// The structured-merge-diff view, made once a schema.
     pub fn merge_type(&self) -> MergeType {
         match &self.0 {
@@ -127,7 +140,10 @@ impl Schema {
 
     /// The view that strategic merge patches ask for merge keys and strategies.
     pub fn strategic(&self) -> StrategicLookup<'_> {
-        StrategicLookup::new(self.root())
+        match &self.0 {
+            Root::BuiltIn(node, id) => StrategicLookup::new(node, Some(*id)),
+            Root::Custom(custom) => StrategicLookup::new(&custom.root, None),
+        }
     }
 }
 

@@ -1,0 +1,58 @@
+//! Validation of custom resources: every keyword of their schemas, in upstream's words and order.
+//!
+//! One pass each, as upstream does it: the OpenAPI keywords ([`keywords`]), the metadata of embedded objects
+//! ([`embedded`]), the uniqueness of list items ([`lists`]). Rules in CEL come after these; what they need to know of
+//! the errors before is in [`rules_not_checked`].
+
+mod embedded;
+mod keywords;
+mod lists;
+mod number;
+
+use apimachinery::field::{BadValue, Error, ErrorKind, ErrorList, Path};
+use serde_json::Value;
+
+use crate::crd::Custom;
+use crate::node::Node;
+
+/// Validates a custom resource, or the change of one.
+pub(crate) fn custom(custom: &Custom, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
+    let mut errors = keywords(&custom.root, value, old, path);
+    errors.extend(embedded::validate(&custom.root, value, path));
+    // A list that was wrong before may stay so.
+    if old.is_none_or(|old| lists::validate(&custom.root, old, path).is_empty()) {
+        errors.extend(lists::validate(&custom.root, value, path));
+    }
+    errors
+}
+
+/// The OpenAPI keywords alone.
+pub(crate) fn keywords(root: &Node, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
+    keywords::validate(root, value, old, path)
+}
+
+/// The apiVersion, kind and metadata of embedded objects alone; with `resource` the value is such an object.
+pub(crate) fn embedded_resources(root: &Node, value: &Value, resource: bool, path: &Path) -> ErrorList {
+    embedded::validate_within(root, value, resource, path)
+}
+
+/// Upstream does not evaluate rules over an object with certain errors, and says so.
+pub(crate) fn rules_not_checked(errors: &[Error]) -> Option<Error> {
+    let blocking = |error: &Error| {
+        matches!(
+            error.kind,
+            ErrorKind::NotSupported
+                | ErrorKind::Required
+                | ErrorKind::TooLong
+                | ErrorKind::TooMany
+                | ErrorKind::TypeInvalid
+        )
+    };
+    errors.iter().any(blocking).then(|| {
+        Error::invalid(
+            &Path::default(),
+            BadValue::Value(Value::Null),
+            "some validation rules were not checked because the object was invalid; correct the existing errors to complete validation",
+        )
+    })
+}
