@@ -5,6 +5,7 @@
 pub mod field;
 pub mod gvk;
 pub mod meta;
+mod nullable;
 pub mod patch;
 pub mod quantity;
 pub mod quote;

@@ -141,6 +141,8 @@ pub trait ObjectExt {
     }
     /// Sets an annotation.
     fn set_annotation(&mut self, key: &str, value: &str);
+    /// Removes an annotation; the empty map goes with the last one.
+    fn remove_annotation(&mut self, key: &str);
     /// `metadata.finalizers`.
     fn finalizers(&self) -> impl Iterator<Item = &str>;
     /// Whether `metadata.finalizers` has that one.
@@ -149,6 +151,15 @@ pub trait ObjectExt {
     }
     /// Sets `metadata.finalizers`.
     fn set_finalizers(&mut self, finalizers: Vec<String>);
+    /// Removes a finalizer, every time it is there. Answers whether it was.
+    fn remove_finalizer(&mut self, finalizer: &str) -> bool {
+        if !self.has_finalizer(finalizer) {
+            return false;
+        }
+        let rest = self.finalizers().filter(|of| *of != finalizer).map(str::to_owned).collect();
+        self.set_finalizers(rest);
+        true
+    }
     /// `metadata.ownerReferences`, each as it is written.
     fn owner_references(&self) -> &[Value];
     /// The owner that is the managing controller.
@@ -270,6 +281,14 @@ impl ObjectExt for Value {
         set_in_map(self, "annotations", key, value);
     }
 
+    fn remove_annotation(&mut self, key: &str) {
+        let Some(Value::Object(metadata)) = self.get_mut("metadata") else { return };
+        let Some(Value::Object(annotations)) = metadata.get_mut("annotations") else { return };
+        if annotations.remove(key).is_some() && annotations.is_empty() {
+            metadata.remove("annotations");
+        }
+    }
+
     fn finalizers(&self) -> impl Iterator<Item = &str> {
         metadata_list(self, "finalizers").iter().filter_map(Value::as_str)
     }
@@ -318,6 +337,9 @@ mod tests {
         );
         assert!(object.has_finalizer("x/y"));
         assert_eq!(object.annotation("k"), Some("v"));
+        assert!(object.remove_finalizer("x/y") && !object.remove_finalizer("x/y"));
+        object.set_annotation("other", "v");
+        object.remove_annotation("other");
         object.set_name("");
         object.set_generation(0);
         object.set_finalizers(vec![]);

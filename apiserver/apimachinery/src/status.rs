@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::field::{self, ErrorList};
 use crate::gvk::{GroupKind, GroupResource};
+use crate::nullable::null_as_default;
 use crate::quote::Quoted;
 
 /// A `meta/v1` Status. Serialised with `kind`, `apiVersion` and an empty `metadata`.
@@ -14,14 +15,18 @@ use crate::quote::Quoted;
 #[serde(default)]
 pub struct Status {
     /// `Success` or `Failure`.
+    #[serde(deserialize_with = "null_as_default")]
     pub status: String,
     /// What a person reads.
+    #[serde(deserialize_with = "null_as_default")]
     pub message: String,
     /// What a program reads.
+    #[serde(deserialize_with = "null_as_default")]
     pub reason: Reason,
     /// More for a program; what is in it depends on the reason.
     pub details: Option<StatusDetails>,
     /// The HTTP status code, 0 where not known.
+    #[serde(deserialize_with = "number_or_zero")]
     pub code: u16,
 }
 
@@ -69,23 +74,29 @@ impl Serialize for Status {
 #[serde(default, rename_all = "camelCase")]
 pub struct StatusDetails {
     /// The name of the object, where there is one.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub name: String,
     /// The object's group.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub group: String,
     /// The object's kind or, just as often, its resource.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub kind: String,
     /// The object's uid.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub uid: String,
     /// Why, one by one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
     pub causes: Vec<StatusCause>,
     /// When to come back, in seconds; 0 says nothing.
-    #[serde(skip_serializing_if = "is_zero")]
+    #[serde(skip_serializing_if = "is_zero", deserialize_with = "number_or_zero")]
     pub retry_after_seconds: u32,
+}
+
+/// A number that is null, or does not fit, says nothing.
+fn number_or_zero<'de, D: Deserializer<'de>, T: Default + TryFrom<i64>>(deserializer: D) -> Result<T, D::Error> {
+    let number = null_as_default::<_, i64>(deserializer)?;
+    Ok(T::try_from(number).unwrap_or_default())
 }
 
 // The signature is serde's.
@@ -99,13 +110,13 @@ fn is_zero(number: &u32) -> bool {
 #[serde(default)]
 pub struct StatusCause {
     /// What a program reads: `FieldValueInvalid`, `FieldManagerConflict`, …
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub reason: String,
     /// What a person reads.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub message: String,
     /// The field it is about.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub field: String,
 }
 

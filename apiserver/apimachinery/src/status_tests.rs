@@ -119,4 +119,7 @@ fn a_status_is_read_back_as_it_was_written() {
     assert_eq!(serde_json::from_str::<Status>(&text).unwrap(), *error.0);
     let odd: Status = serde_json::from_str(r#"{"reason":"Teapot","code":418}"#).unwrap();
     assert_eq!(odd.reason, Reason::Other("Teapot".into()));
+    let nulls = r#"{"status":null,"message":null,"reason":null,"code":-1,"details":{"name":null,"causes":null}}"#;
+    let read: Status = serde_json::from_str(nulls).unwrap();
+    assert_eq!(read, Status { details: Some(StatusDetails::default()), ..Status::default() });
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::nullable::null_as_default;
+
 /// The group of every authenticated user.
 pub const ALL_AUTHENTICATED: &str = "system:authenticated";
 /// The group of users who did not authenticate.
@@ -18,10 +20,10 @@ pub const SYSTEM_MASTERS: &str = "system:masters";
 #[serde(default)]
 pub struct UserInfo {
     /// The name that identifies this user.
-    #[serde(rename = "username", skip_serializing_if = "String::is_empty")]
+    #[serde(rename = "username", skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub name: String,
     /// An identifier that outlives a rename, if the authenticator knows one.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_as_default")]
     pub uid: String,
     /// The groups the user is in.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "null_as_default")]
@@ -41,14 +43,6 @@ impl UserInfo {
     pub fn is_in_group(&self, group: &str) -> bool {
         self.groups.iter().any(|of| of == group)
     }
-}
-
-fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: serde::Deserializer<'de>,
-    T: Default + Deserialize<'de>,
-{
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]

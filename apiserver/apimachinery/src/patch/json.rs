@@ -45,6 +45,42 @@ pub fn apply_value(document: &mut Value, patch: &Value) -> Result<(), PatchError
     operations.iter().try_for_each(|operation| apply_operation(document, operation).map_err(PatchError::Unprocessable))
 }
 
+/// What upstream checks first when field validation is on (`Warn`, the default, or `Strict`): the type of each
+/// operation and of its `op`, `path` and `from`. Answers a strict decoding error for each field it does not know.
+///
+/// # Errors
+/// Something is of the wrong type.
+pub fn check(patch: &Value) -> Result<Vec<String>, PatchError> {
+    let refused = |value: &Value, into: &str| {
+        let found = go_type(value).json;
+        PatchError::Malformed(format!("error decoding patch: json: cannot unmarshal {found} into Go {into}"))
+    };
+    let operations = match patch {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(operations) => operations,
+        other => return Err(refused(other, "value of type []handlers.jsonPatchOp")),
+    };
+    let mut unknown = Vec::new();
+    for (i, operation) in operations.iter().enumerate() {
+        let fields = match operation {
+            Value::Null => continue,
+            Value::Object(fields) => fields,
+            other => return Err(refused(other, "value of type handlers.jsonPatchOp")),
+        };
+        for (field, value) in fields {
+            match field.as_str() {
+                "value" => {}
+                "op" | "path" | "from" if value.is_string() || value.is_null() => {}
+                "op" | "path" | "from" => {
+                    return Err(refused(value, &format!("struct field jsonPatchOp.{field} of type string")));
+                }
+                _ => unknown.push(format!("json patch unknown field {}", Quoted(&format!("[{i}].{field}")))),
+            }
+        }
+    }
+    Ok(unknown)
+}
+
 fn wrong_type(value: &Value, wanted: &str) -> PatchError {
     PatchError::Malformed(format!("json: cannot unmarshal {} into Go value of type {wanted}", go_type(value).json))
 }

@@ -124,6 +124,22 @@ fn a_malformed_patch_is_refused_in_upstreams_words() {
     );
 }
 
+#[test]
+fn operations_are_checked_in_upstreams_words() {
+    let refused =
+        |words: &str| Err(PatchError::Malformed(format!("error decoding patch: json: cannot unmarshal {words}")));
+    for (patch, want) in [
+        (json!(null), Ok(vec![])),
+        (json!([null, {"op": "add", "path": "/a", "value": 1, "from": null}]), Ok(vec![])),
+        (json!([{"op": "add"}, {"op": "add", "x": 1}]), Ok(vec!["json patch unknown field \"[1].x\"".to_owned()])),
+        (json!({"op": "add"}), refused("object into Go value of type []handlers.jsonPatchOp")),
+        (json!(["x"]), refused("string into Go value of type handlers.jsonPatchOp")),
+        (json!([{"op": 1}]), refused("number into Go struct field jsonPatchOp.op of type string")),
+    ] {
+        assert_eq!(check(&patch), want, "{patch}");
+    }
+}
+
 proptest::proptest! {
     #[test]
     fn any_path_is_followed_or_refused(op in "add|remove|replace|move|copy|test", path in "(/[-a0-9~é]{0,3}){0,3}", from in "(/[-a0-9~]{0,3}){0,3}") {
