@@ -1,27 +1,69 @@
-//! (skeleton: the signatures stand, the body follows)
+//! The controller manager: the control loops that make the API's objects live. A module each: what is to be done is
+//! planned from what is seen, purely; then the plan is carried out.
 
+pub mod app;
+mod informers;
 mod options;
 
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt};
 use kube::Client;
+use runtime::{Context, Error};
 use tokio_util::sync::CancellationToken;
 
 pub use options::Options;
 
+use informers::Informers;
+
 /// What the binary says it is.
 pub const ABOUT: &str = "Runs the control loops: Apps, garbage collection, namespaces, the life cycle of nodes.";
 
-/// Runs until `shutdown` is cancelled.
+/// Runs until `shutdown` is cancelled; acts only while it leads.
 ///
 /// # Errors
-/// What keeps it from starting.
+/// A flag that does not fit, or a taken port.
 pub async fn run(
     options: Options,
     client: Client,
     shutdown: CancellationToken,
     on_ready: runtime::OnReady,
-) -> Result<(), runtime::Error> {
-    let _ = (options, client);
-    on_ready();
-    shutdown.cancelled().await;
+) -> Result<(), Error> {
+    options.validate()?;
+    runtime::run_elected(
+        "controller-manager",
+        client,
+        &options.leader_election,
+        &options.health,
+        shutdown,
+        on_ready,
+        |context| control(context, options.clone()),
+    )
+    .await
+}
+
+async fn control(context: Context, options: Options) -> Result<(), Error> {
+    let mut informers = Informers::new(context.client.clone());
+    let controllers: FuturesUnordered<BoxFuture<'static, Result<(), Error>>> = FuturesUnordered::new();
+    if options.runs("app") {
+        controllers.push(app::controller(&context, &mut informers, options.concurrent_app_syncs).boxed());
+    }
+    let _watches = informers.run();
+    context.ready.set();
+    let mut controllers = controllers;
+    while let Some(outcome) = controllers.next().await {
+        outcome?;
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `cox` runs every part in one process, as tasks.
+    #[allow(dead_code, reason = "it only has to compile")]
+    fn it_can_be_spawned(options: Options, client: Client) {
+        tokio::spawn(run(options, client, CancellationToken::new(), Box::new(|| ())));
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use runtime::{HealthOptions, LeaderElectionOptions, flags};
+use runtime::{Error, HealthOptions, LeaderElectionOptions, flags};
 
 /// Flags of the controller manager.
 #[derive(Args, Clone, Debug)]
@@ -43,5 +43,59 @@ impl Default for Options {
             leader_election: LeaderElectionOptions::default(),
             health: HealthOptions::default(),
         }
+    }
+}
+
+/// The controllers there are.
+pub const CONTROLLERS: [&str; 5] = ["app", "garbage-collector", "namespace", "node-lifecycle", "pod-garbage-collector"];
+
+impl Options {
+    /// Whether a controller is to run: the first entry that names it decides, else `*`.
+    pub fn runs(&self, name: &str) -> bool {
+        for entry in &self.controllers {
+            if entry == name {
+                return true;
+            }
+            if entry.strip_prefix('-') == Some(name) {
+                return false;
+            }
+        }
+        self.controllers.iter().any(|entry| entry == "*")
+    }
+
+    /// Checks what the flags' own forms do not.
+    ///
+    /// # Errors
+    /// [`Error::Flag`].
+    pub fn validate(&self) -> Result<(), Error> {
+        for entry in &self.controllers {
+            let name = entry.strip_prefix('-').unwrap_or(entry);
+            if name != "*" && !CONTROLLERS.contains(&name) {
+                let message = format!("{name:?} is not in the list of known controllers: {}", CONTROLLERS.join(", "));
+                return Err(Error::Flag { flag: "controllers", message });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controllers_are_chosen_by_name() {
+        for (flag, app, namespace) in [
+            ("*", true, true),
+            ("app", true, false),
+            ("*,-app", false, true),
+            ("-app,*", false, true),
+            ("-app", false, false),
+        ] {
+            let options = Options { controllers: flag.split(',').map(Into::into).collect(), ..Options::default() };
+            assert_eq!((options.runs("app"), options.runs("namespace")), (app, namespace), "{flag}");
+        }
+        let unknown = Options { controllers: vec!["nothing".into()], ..Options::default() };
+        assert!(unknown.validate().is_err());
     }
 }

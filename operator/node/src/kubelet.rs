@@ -111,11 +111,19 @@ pub async fn run(context: Context, options: &Options) -> Result<(), Error> {
     kubelet.nodes.synced().await;
     kubelet.pods.synced().await;
     ready.set();
-    tokio::join!(
-        statuses.process(8, |name| kubelet.report(name)),
-        leases.process(8, |name| kubelet.renew(name)),
-        work.process(CONCURRENT_PODS, |key| kubelet.sync(key)),
-    );
+    let report = |name| {
+        let kubelet = kubelet.clone();
+        async move { kubelet.report(name).await }
+    };
+    let renew = |name| {
+        let kubelet = kubelet.clone();
+        async move { kubelet.renew(name).await }
+    };
+    let sync = |key| {
+        let kubelet = kubelet.clone();
+        async move { kubelet.sync(key).await }
+    };
+    tokio::join!(statuses.process(8, report), leases.process(8, renew), work.process(CONCURRENT_PODS, sync));
     Ok(())
 }
 

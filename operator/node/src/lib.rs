@@ -40,3 +40,14 @@ pub async fn run(
         () = shutdown.cancelled() => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `cox` runs every part in one process, as tasks.
+    #[allow(dead_code, reason = "it only has to compile")]
+    fn it_can_be_spawned(options: Options, client: Client) {
+        tokio::spawn(run(options, client, CancellationToken::new(), Box::new(|| ())));
+    }
+}

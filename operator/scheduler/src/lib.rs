@@ -15,6 +15,8 @@ mod schedule;
 pub mod score;
 pub mod snapshot;
 
+use std::sync::Arc;
+
 use crds::App;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::runtime::watcher;
@@ -104,6 +106,22 @@ async fn schedule(context: Context, scheduler_name: String) -> Result<(), runtim
     scheduler.apps.synced().await;
     ready.set();
     // One at a time: each decision must see what the one before it took.
-    queue.active.process(1, |item| scheduler.schedule(item)).await;
+    let scheduler = Arc::new(scheduler);
+    let work = |item| {
+        let scheduler = scheduler.clone();
+        async move { scheduler.schedule(item).await }
+    };
+    queue.active.process(1, work).await;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `cox` runs every part in one process, as tasks.
+    #[allow(dead_code, reason = "it only has to compile")]
+    fn it_can_be_spawned(options: Options, client: Client) {
+        tokio::spawn(run(options, client, CancellationToken::new(), Box::new(|| ())));
+    }
 }

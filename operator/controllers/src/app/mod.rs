@@ -1,0 +1,229 @@
+//! The App controller: keeps an App's Pods on the nodes that the scheduler chose, and its status true.
+
+mod plan;
+mod template;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crds::{App, GROUP, condition};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::jiff::Timestamp;
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::{Api, Client, Resource, ResourceExt};
+use runtime::events::Recorder;
+use runtime::{Change, Context, Error, ObjectKey, Outcome, Store, WorkQueue};
+use serde_json::json;
+
+use crate::informers::{Informers, PODS_BY_NAMESPACE, PODS_BY_OWNER};
+use plan::{Observed, Plan};
+
+/// The controller's name among field managers.
+const FIELD_MANAGER: &str = "app-controller";
+/// Calls that one App may have under way at once.
+const CONCURRENT_CALLS: usize = 16;
+/// The longest wait after errors.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+struct Controller {
+    client: Client,
+    recorder: Recorder,
+    apps: Store<App>,
+    pods: Store<Pod>,
+    refused: Mutex<HashMap<ObjectKey, String>>,
+}
+
+/// Hooks the controller up to the informers; the future works for as long as it is polled, once they are filled.
+pub fn controller(
+    context: &Context,
+    informers: &mut Informers,
+    concurrency: usize,
+) -> impl Future<Output = Result<(), Error>> + Send + use<> {
+    let queue = WorkQueue::<ObjectKey>::new(LONGEST_WAIT, context.metrics.queue("app"));
+    let (apps, pods) = (informers.apps().store(), informers.pods().store());
+    informers.apps().on_change({
+        let (queue, apps) = (queue.clone(), apps.clone());
+        move |change| {
+            let app = change.object();
+            queue.add(ObjectKey::of(&**app));
+            if availability_changed(&change) {
+                let name = app.name_any();
+                for dependent in apps.list() {
+                    if dependent.namespace() == app.namespace() && dependent.spec.depends_on.contains(&name) {
+                        queue.add(ObjectKey::of(&*dependent));
+                    }
+                }
+            }
+        }
+    });
+    informers.pods().on_change({
+        let queue = queue.clone();
+        move |change| {
+            if let Change::Applied { old: Some(old), .. } = &change {
+                owner(old).into_iter().for_each(|key| queue.add(key));
+            }
+            owner(change.object()).into_iter().for_each(|key| queue.add(key));
+        }
+    });
+    let controller = Controller {
+        client: context.client.clone(),
+        recorder: context.recorder.clone(),
+        apps,
+        pods,
+        refused: Mutex::default(),
+    };
+    let controller = Arc::new(controller);
+    async move {
+        controller.apps.synced().await;
+        controller.pods.synced().await;
+        let work = |key| {
+            let controller = controller.clone();
+            async move { controller.reconcile(key).await }
+        };
+        queue.process(concurrency, work).await;
+        Ok(())
+    }
+}
+
+fn availability_changed(change: &Change<'_, App>) -> bool {
+    let available = |app: &App| condition::is_true(app.conditions(), condition::AVAILABLE);
+    match change {
+        Change::Applied { old, new } => old.is_none_or(|old| available(old) != available(new)),
+        Change::Deleted(_) => true,
+    }
+}
+
+/// The App that controls a Pod.
+fn owner(pod: &Pod) -> Option<ObjectKey> {
+    let owner = pod.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
+    let is_app = owner.kind == App::kind(&()) && owner.api_version.split('/').next() == Some(GROUP);
+    is_app.then(|| ObjectKey::new(pod.metadata.namespace.clone().unwrap_or_default(), owner.name.clone()))
+}
+
+impl Controller {
+    fn refused(&self) -> std::sync::MutexGuard<'_, HashMap<ObjectKey, String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn reconcile(&self, key: ObjectKey) -> kube::Result<Outcome> {
+        let Some(app) = self.apps.get(&key) else {
+            self.refused().remove(&key);
+            return Ok(Outcome::Done);
+        };
+        let plan = self.plan(&key, &app);
+        let done = self.apply(&key, &app, plan).await?;
+        Ok(if done { Outcome::Done } else { Outcome::Retry })
+    }
+
+    fn plan(&self, key: &ObjectKey, app: &App) -> Plan {
+        let uid = app.metadata.uid.as_deref().unwrap_or_default();
+        let pods = self.pods.by_index(PODS_BY_OWNER, uid);
+        let neighbours = self.pods.by_index(PODS_BY_NAMESPACE, &key.namespace);
+        let waits_for = app
+            .spec
+            .depends_on
+            .iter()
+            .filter(|name| {
+                let other = self.apps.get(&ObjectKey::new(key.namespace.as_str(), name.as_str()));
+                !other.is_some_and(|other| condition::is_true(other.conditions(), condition::AVAILABLE))
+            })
+            .cloned()
+            .collect();
+        plan::plan(&Observed {
+            app,
+            pods: &pods,
+            taken: neighbours.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect(),
+            waits_for,
+            refused: self.refused().get(key).cloned(),
+            now: Timestamp::now(),
+        })
+    }
+
+    /// Carries a plan out. False when the cache turned out to be behind, so that it is to be planned anew.
+    async fn apply(&self, key: &ObjectKey, app: &Arc<App>, plan: Plan) -> kube::Result<bool> {
+        let deletions: Vec<_> = plan.delete.iter().map(|delete| self.delete(app, delete)).collect();
+        let mut outcomes: Vec<kube::Result<()>> =
+            futures::stream::iter(deletions).buffer_unordered(CONCURRENT_CALLS).collect().await;
+        let creations: Vec<_> = plan.create.iter().map(|pod| self.create(app, pod)).collect();
+        let created: Vec<kube::Result<()>> =
+            futures::stream::iter(creations).buffer_unordered(CONCURRENT_CALLS).collect().await;
+        let mut current = true;
+        let mut refused = None;
+        for outcome in created {
+            match outcome {
+                // The Pod is there: the cache has not seen it yet.
+                Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => current = false,
+                Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 422) => {
+                    refused = Some(status.message.clone());
+                    outcomes.push(Err(kube::Error::Api(status)));
+                }
+                outcome => outcomes.push(outcome),
+            }
+        }
+        if let Some(message) = &refused {
+            self.recorder.warning(
+                app.object_ref(&()),
+                "FailedCreate",
+                "Creating",
+                format!("Error creating pod: {message}"),
+            );
+            current = false;
+        }
+        match refused {
+            Some(message) => self.refused().insert(key.clone(), message),
+            None if !plan.create.is_empty() => self.refused().remove(key),
+            None => None,
+        };
+        if let Some(status) = plan.status {
+            outcomes.push(self.write_status(app, &status).await);
+        }
+        outcomes.into_iter().collect::<kube::Result<()>>().map(|()| current)
+    }
+
+    async fn delete(&self, app: &App, delete: &plan::Delete) -> kube::Result<()> {
+        let pods = Api::<Pod>::namespaced(self.client.clone(), &app.namespace().unwrap_or_default());
+        let parameters = DeleteParams {
+            preconditions: Some(Preconditions { uid: Some(delete.uid.clone()), resource_version: None }),
+            ..DeleteParams::default()
+        };
+        match pods.delete(&delete.name, &parameters).await {
+            Ok(_) => {
+                let note = format!("Deleted pod {}: {}", delete.name, delete.why);
+                self.recorder.normal(app.object_ref(&()), "SuccessfulDelete", "Deleting", note);
+                Ok(())
+            }
+            // It is gone, or another of its name is there.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn create(&self, app: &App, pod: &Pod) -> kube::Result<()> {
+        let pods = Api::<Pod>::namespaced(self.client.clone(), &app.namespace().unwrap_or_default());
+        let pod = pods.create(&PostParams::default(), pod).await?;
+        let note = format!("Created pod {}", pod.name_any());
+        self.recorder.normal(app.object_ref(&()), "SuccessfulCreate", "Creating", note);
+        Ok(())
+    }
+
+    async fn write_status(&self, app: &App, status: &crds::AppStatus) -> kube::Result<()> {
+        let namespace = app.namespace().unwrap_or_default();
+        let patch = json!({
+            "apiVersion": App::api_version(&()),
+            "kind": App::kind(&()),
+            // The uid makes sure that it is not written to another App of the same name.
+            "metadata": {"name": app.metadata.name, "namespace": namespace, "uid": app.metadata.uid},
+            "status": status,
+        });
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let written = Api::<App>::namespaced(self.client.clone(), &namespace)
+            .patch_status(&app.name_any(), &parameters, &Patch::Apply(patch))
+            .await;
+        match written {
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+            written => written.map(|_| ()),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The informers that several controllers share: each kind is watched once.
+
+use crds::App;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use kube::runtime::watcher::Config;
+use kube::{Api, Client};
+use runtime::Informer;
+use tokio::task::JoinSet;
+
+/// The index of Pods by the uid of their controlling owner.
+pub const PODS_BY_OWNER: usize = 0;
+/// The index of Pods by the node they are bound to.
+pub const PODS_BY_NODE: usize = 1;
+/// The index of Pods by their namespace.
+pub const PODS_BY_NAMESPACE: usize = 2;
+
+/// The informers. Only those that a controller asked for are run.
+pub struct Informers {
+    client: Client,
+    apps: Option<Informer<App>>,
+    pods: Option<Informer<Pod>>,
+    nodes: Option<Informer<Node>>,
+    namespaces: Option<Informer<Namespace>>,
+    leases: Option<Informer<Lease>>,
+}
+
+impl Informers {
+    /// None so far.
+    pub fn new(client: Client) -> Self {
+        Self { client, apps: None, pods: None, nodes: None, namespaces: None, leases: None }
+    }
+
+    /// Apps.
+    pub fn apps(&mut self) -> &mut Informer<App> {
+        let client = &self.client;
+        self.apps.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
+    /// Pods, with the indices of this module.
+    pub fn pods(&mut self) -> &mut Informer<Pod> {
+        let client = &self.client;
+        self.pods.get_or_insert_with(|| {
+            Informer::new(Api::all(client.clone()), Config::default(), &[controller_of, node_of, namespace_of])
+        })
+    }
+
+    /// Nodes.
+    pub fn nodes(&mut self) -> &mut Informer<Node> {
+        let client = &self.client;
+        self.nodes.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
+    /// Namespaces.
+    pub fn namespaces(&mut self) -> &mut Informer<Namespace> {
+        let client = &self.client;
+        self.namespaces.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
+    /// Leases of nodes.
+    pub fn leases(&mut self) -> &mut Informer<Lease> {
+        let client = &self.client;
+        self.leases.get_or_insert_with(|| {
+            Informer::new(Api::namespaced(client.clone(), "kube-node-lease"), Config::default(), &[])
+        })
+    }
+
+    /// Runs what was asked for; it stops when the set is dropped.
+    pub fn run(self) -> JoinSet<()> {
+        let mut watches = JoinSet::new();
+        self.apps.map(|informer| watches.spawn(informer.run()));
+        self.pods.map(|informer| watches.spawn(informer.run()));
+        self.nodes.map(|informer| watches.spawn(informer.run()));
+        self.namespaces.map(|informer| watches.spawn(informer.run()));
+        self.leases.map(|informer| watches.spawn(informer.run()));
+        watches
+    }
+}
+
+fn controller_of(pod: &Pod) -> Option<String> {
+    let owner = pod.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
+    Some(owner.uid.clone())
+}
+
+fn node_of(pod: &Pod) -> Option<String> {
+    pod.spec.as_ref()?.node_name.clone()
+}
+
+fn namespace_of(pod: &Pod) -> Option<String> {
+    pod.metadata.namespace.clone()
+}
