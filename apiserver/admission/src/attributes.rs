@@ -68,6 +68,7 @@ pub struct Context {
 struct Said {
     warnings: Vec<String>,
     annotations: Vec<(String, String)>,
+    mutated: bool,
 }
 
 impl Context {
@@ -97,6 +98,16 @@ impl Context {
     /// The warnings so far, in the order in which they were given; the context forgets them.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().warnings)
+    }
+
+    /// Notes that a plugin changed the object in a way that has to be decoded again.
+    pub fn note_mutated(&self) {
+        self.lock().mutated = true;
+    }
+
+    /// Whether that was noted; the context forgets it.
+    pub fn take_mutated(&self) -> bool {
+        std::mem::take(&mut self.lock().mutated)
     }
 
     /// The audit annotations so far.

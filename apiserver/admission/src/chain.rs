@@ -46,7 +46,8 @@ impl Chain {
 
     /// The mutating phase.
     pub async fn admit(&self, attributes: &mut Attributes, context: &Context) -> Result<(), StatusError> {
-        for plugin in self.plugins.iter().filter(|plugin| plugin.handles(attributes.operation)) {
+        let operation = attributes.operation;
+        for plugin in self.plugins.iter().filter(|plugin| plugin.handles(operation)) {
             plugin.admit(attributes, context).await?;
         }
         Ok(())

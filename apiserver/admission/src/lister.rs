@@ -21,8 +21,12 @@ pub struct Equivalent {
 pub trait Lister: Send + Sync {
     /// One object in the version asked for, `None` if there is none. `namespace` is empty for cluster-scoped objects.
     /// May be a little behind the store.
-    async fn get(&self, resource: &GroupVersionResource, namespace: &str, name: &str)
-    -> Result<Option<Arc<Value>>, StatusError>;
+    async fn get(
+        &self,
+        resource: &GroupVersionResource,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Option<Arc<Value>>, StatusError>;
 
     /// As [`Lister::get`], but no older than the moment of the call. The default reads the same way.
     async fn get_fresh(
@@ -46,11 +50,8 @@ pub trait Lister: Send + Sync {
     fn convert(&self, object: &Value, kind: &GroupVersionKind) -> Result<Value, StatusError> {
         let mut object = object.clone();
         if let Some(fields) = object.as_object_mut() {
-            let group_version = if kind.group.is_empty() {
-                kind.version.clone()
-            } else {
-                format!("{}/{}", kind.group, kind.version)
-            };
+            let group_version =
+                if kind.group.is_empty() { kind.version.clone() } else { format!("{}/{}", kind.group, kind.version) };
             fields.insert("apiVersion".into(), group_version.into());
         }
         Ok(object)

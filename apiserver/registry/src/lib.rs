@@ -2,11 +2,28 @@
 //! resources are rows of the same type; the write pipeline with its strategies, conversion and field management; reads
 //! and watches over the stores. Knows no URL, header or encoding: `endpoints` turns requests into calls of [`Registry`].
 
+mod acting;
 mod context;
+mod continue_token;
+mod conversion;
+pub mod crd;
+mod decode;
+mod fieldmanager;
+mod lister;
+mod meta;
 mod options;
-mod served;
-pub mod table;
+mod pipeline;
 mod registry;
+mod scale;
+mod selectable;
+mod served;
+mod storage_error;
+mod store;
+pub mod strategy;
+mod subresource;
+pub mod table;
+mod verbs;
+pub mod version;
 
 pub use context::{RequestContext, Target, Warnings};
 pub use options::{
@@ -14,5 +31,7 @@ pub use options::{
     PropagationPolicy, ResourceVersionMatch, UpdateOptions,
 };
 pub use registry::{Options, Registry};
+pub use selectable::Selectable;
 pub use served::{Deleted, EventKind, Listed, Served, WatchEvent, WatchStream, Written};
+pub use store::Store;
 pub use table::{Column, Group, Origin, Row, Subresource, Table};

@@ -1,45 +1,48 @@
-//! The calls. Each verb's work is in a module of its own; here is what they share.
+//! What the verbs share: the table, the store, the admission chain and the clock.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use admission::{Chain, Lister};
-use apimachinery::status::StatusError;
-use arc_swap::ArcSwap;
+use apimachinery::{StatusError, time};
+use arc_swap::{ArcSwap, Guard};
+use jiff::Timestamp;
 use storage::Storage;
 
-use crate::{
-    Body, CreateOptions, DeleteOptions, Deleted, GetOptions, ListOptions, Listed, Patch, PatchOptions, RequestContext,
-    Served, Table, Target, UpdateOptions, WatchStream, Written,
-};
+use crate::context::Target;
+use crate::lister::TableLister;
+use crate::store::{Backing, Store};
+use crate::table::Table;
 
 /// How a registry behaves.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Everything is kept under this key.
     pub prefix: String,
+    /// How long events live.
+    pub event_ttl: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { prefix: "/registry".into() }
+        Self { prefix: "/registry".into(), event_ttl: Duration::from_secs(3600) }
     }
 }
 
-/// The resource table over a store.
+/// The resource table over a store. The verbs are its methods, each in a module of its own.
 pub struct Registry {
     table: ArcSwap<Table>,
     admission: ArcSwap<Chain>,
-    _storage: Arc<dyn Storage>,
+    backing: Backing,
 }
 
-#[allow(clippy::todo, unused_variables)]
 impl Registry {
     /// A registry of the built-in kinds over `storage`, without admission.
     pub fn new(storage: Arc<dyn Storage>, options: Options) -> Arc<Self> {
         Arc::new(Self {
             table: ArcSwap::from_pointee(Table::builtin()),
             admission: ArcSwap::from_pointee(Chain::default()),
-            _storage: storage,
+            backing: Backing { storage, prefix: options.prefix, event_ttl: options.event_ttl },
         })
     }
 
@@ -60,81 +63,37 @@ impl Registry {
 
     /// Reads from the caches, for admission plugins and controllers in this process.
     pub fn lister(self: &Arc<Self>) -> Arc<dyn Lister> {
-        todo!()
+        Arc::new(TableLister::new(self))
     }
 
-    /// One object (or its `status` or `scale`).
-    pub async fn get(&self, ctx: &RequestContext, target: &Target, options: &GetOptions) -> Result<Served, StatusError> {
-        todo!()
+    /// The store below.
+    pub fn storage(&self) -> &Arc<dyn Storage> {
+        &self.backing.storage
     }
 
-    /// A page of a collection; `target.name` empty.
-    pub async fn list(&self, ctx: &RequestContext, target: &Target, options: &ListOptions) -> Result<Listed, StatusError> {
-        todo!()
+    pub(crate) fn backing(&self) -> &Backing {
+        &self.backing
     }
 
-    /// The changes of a collection, or of one object where `target.name` is set.
-    pub async fn watch(
-        &self,
-        ctx: &RequestContext,
-        target: &Target,
-        options: &ListOptions,
-    ) -> Result<WatchStream, StatusError> {
-        todo!()
+    pub(crate) fn admission(&self) -> Guard<Arc<Chain>> {
+        self.admission.load()
     }
 
-    /// Creates an object, or acts through a creating subresource (`binding`, `eviction`, …); `target.name` is empty unless
-    /// it is a subresource.
-    pub async fn create(
-        &self,
-        ctx: &RequestContext,
-        target: &Target,
-        body: Body,
-        options: &CreateOptions,
-    ) -> Result<Written, StatusError> {
-        todo!()
+    /// Where the target's objects are.
+    ///
+    /// # Errors
+    /// 404 for kinds that are not kept.
+    pub(crate) fn store_of(&self, target: &Target) -> Result<Arc<Store>, StatusError> {
+        target.row.store.clone().ok_or_else(StatusError::unknown_resource)
     }
 
-    /// Replaces an object (or its status, scale …).
-    pub async fn update(
-        &self,
-        ctx: &RequestContext,
-        target: &Target,
-        body: Body,
-        options: &UpdateOptions,
-    ) -> Result<Written, StatusError> {
-        todo!()
+    /// Now.
+    pub(crate) fn timestamp(&self) -> Timestamp {
+        Timestamp::now()
     }
 
-    /// Patches or applies.
-    pub async fn patch(
-        &self,
-        ctx: &RequestContext,
-        target: &Target,
-        patch: Patch,
-        options: &PatchOptions,
-    ) -> Result<Written, StatusError> {
-        todo!()
-    }
-
-    /// Deletes one object.
-    pub async fn delete(
-        &self,
-        ctx: &RequestContext,
-        target: &Target,
-        options: &DeleteOptions,
-    ) -> Result<Deleted, StatusError> {
-        todo!()
-    }
-
-    /// Deletes every object of a collection that matches; answers what was there.
-    pub async fn delete_collection(
-        &self,
-        ctx: &RequestContext,
-        target: &Target,
-        options: &DeleteOptions,
-        list: &ListOptions,
-    ) -> Result<Listed, StatusError> {
-        todo!()
+    /// Now, in `metav1.Time`'s form.
+    pub(crate) fn now(&self) -> String {
+        time::format_time(self.timestamp())
     }
 }

@@ -1,8 +1,14 @@
 //! One served resource.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use apimachinery::gvk::{GroupResource, GroupVersionKind, GroupVersionResource};
+use apimachinery::gvk::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
+use schema::Schema;
+use serde::Deserialize;
+
+use crate::selectable::Selectable;
+use crate::store::Store;
+use crate::strategy::Strategy;
 
 /// Where a row comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,20 +25,57 @@ pub enum Origin {
 }
 
 /// A printer column.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Column {
     /// The heading.
     pub name: String,
     /// OpenAPI's type.
+    #[serde(rename = "type", default = "string")]
     pub kind: String,
     /// OpenAPI's format, or `name`.
+    #[serde(default)]
     pub format: String,
     /// What it shows, for people.
+    #[serde(default)]
     pub description: String,
     /// 0 is always shown, more only in wide output.
+    #[serde(default)]
     pub priority: i64,
     /// Where the value is, for custom resources; built-in kinds are computed by name.
+    #[serde(default)]
     pub json_path: Option<String>,
+}
+
+fn string() -> String {
+    "string".into()
+}
+
+/// Where a custom resource keeps what `scale` shows, as dotted paths (`.spec.replicas`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScalePaths {
+    /// The replicas wanted.
+    pub spec_replicas: String,
+    /// The replicas there are.
+    pub status_replicas: String,
+    /// The serialized selector.
+    pub label_selector: Option<String>,
+}
+
+/// Where a row's schema comes from.
+#[derive(Debug)]
+pub enum SchemaSource {
+    /// The built-in definitions; parsed when first asked for.
+    BuiltIn(GroupVersionKind),
+    /// A definition's; compiled when first asked for.
+    Crd {
+        /// The `openAPIV3Schema`.
+        source: Arc<serde_json::Value>,
+        /// The compiled schema.
+        compiled: OnceLock<Option<Schema>>,
+    },
+    /// A definition's version without a schema: everything is kept.
+    Preserving,
 }
 
 /// A subresource of a row.
@@ -77,26 +120,42 @@ pub struct Row {
     pub origin: Origin,
     /// The warning that each use of the version earns.
     pub deprecation_warning: Option<String>,
+    /// What `scale` shows, for custom resources.
+    pub scale: Option<ScalePaths>,
+    /// What field selectors may name.
+    pub selectable: Selectable,
+    /// The schema's source; see [`Row::schema`].
+    pub schema: SchemaSource,
+    /// Where the objects are, shared by all versions; `None` for kinds that are not kept (reviews).
+    pub store: Option<Arc<Store>>,
+    /// What the kind adds to the shared rules.
+    pub strategy: &'static dyn Strategy,
 }
 
 impl Row {
     /// Group, version and kind.
     pub fn gvk(&self) -> GroupVersionKind {
-        GroupVersionKind { group: self.gvr.group.clone(), version: self.gvr.version.clone(), kind: self.kind.clone() }
+        self.group_version().with_kind(&self.kind)
+    }
+
+    /// Group and version.
+    pub fn group_version(&self) -> GroupVersion {
+        self.gvr.group_version()
+    }
+
+    /// Group and kind.
+    pub fn group_kind(&self) -> GroupKind {
+        GroupKind::new(&self.gvr.group, &self.kind)
     }
 
     /// The resource without its version.
     pub fn group_resource(&self) -> GroupResource {
-        GroupResource { group: self.gvr.group.clone(), resource: self.gvr.resource.clone() }
+        self.gvr.group_resource()
     }
 
     /// `apps/v1`, or `v1` for the core group.
     pub fn api_version(&self) -> String {
-        if self.gvr.group.is_empty() {
-            self.gvr.version.clone()
-        } else {
-            format!("{}/{}", self.gvr.group, self.gvr.version)
-        }
+        self.group_version().to_string()
     }
 
     /// Whether the resource itself can do `verb`.
@@ -111,11 +170,41 @@ impl Row {
 
     /// Whether objects are kept (reviews are not).
     pub fn stored(&self) -> bool {
-        true
+        self.store.is_some()
     }
 
-    /// The schema of the row's version; parsed on first use.
-    pub fn schema(&self) -> Option<Arc<schema::Schema>> {
-        None
+    /// Whether stored objects are served as they are.
+    pub fn serves_as_stored(&self) -> bool {
+        self.store.as_ref().is_some_and(|store| {
+            let stored = store.gvk();
+            stored.version == self.gvr.version && stored.group == self.gvr.group
+        })
+    }
+
+    /// Whether the row comes from a CustomResourceDefinition.
+    pub fn is_custom(&self) -> bool {
+        matches!(self.origin, Origin::Crd { .. })
+    }
+
+    /// Whether status is written through `/status` alone.
+    pub fn has_status(&self) -> bool {
+        self.subresource("status").is_some()
+    }
+
+    /// The schema of the row's version; parsed on first use, cheap to clone.
+    pub fn schema(&self) -> Option<Schema> {
+        match &self.schema {
+            SchemaSource::BuiltIn(gvk) => schema::builtin().kind(gvk),
+            SchemaSource::Crd { source, compiled } => compiled
+                .get_or_init(|| match Schema::from_crd(source, &apimachinery::field::Path::new("openAPIV3Schema")) {
+                    Ok(schema) => Some(schema),
+                    Err(errors) => {
+                        tracing::error!(resource = %self.group_resource(), ?errors, "a definition's schema cannot be compiled");
+                        None
+                    }
+                })
+                .clone(),
+            SchemaSource::Preserving => Some(Schema::preserving()),
+        }
     }
 }

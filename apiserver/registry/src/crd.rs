@@ -1,0 +1,221 @@
+//! Rows of custom resources, made from their definition.
+
+use std::sync::{Arc, OnceLock};
+
+use apimachinery::ObjectExt;
+use apimachinery::field::{Error, ErrorList, Path};
+use apimachinery::gvk::{GroupVersion, GroupVersionKind};
+use base64::Engine;
+use schema::Schema;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::selectable::Selectable;
+use crate::store::Store;
+use crate::strategy;
+use crate::table::{Column, Origin, Row, ScalePaths, SchemaSource, Subresource};
+
+/// What the resource itself can do, in upstream's order.
+const VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+/// What `status` and `scale` can do.
+const PART_VERBS: [&str; 3] = ["get", "patch", "update"];
+
+/// The rows of a `CustomResourceDefinition`, one for each served version, with one store. The names are those accepted
+/// (`status.acceptedNames`), else those asked for.
+///
+/// # Errors
+/// The definition has no storage version, or a schema cannot be compiled.
+pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
+    let spec = crd.get("spec").unwrap_or(&Value::Null);
+    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let group = text(spec, "group");
+    let accepted = crd.pointer("/status/acceptedNames").filter(|names| !text(names, "plural").is_empty());
+    let names = accepted.or_else(|| spec.get("names")).unwrap_or(&Value::Null);
+    let (plural, kind) = (text(names, "plural"), text(names, "kind"));
+    let namespaced = spec.get("scope").and_then(Value::as_str) == Some("Namespaced");
+    let none = Vec::new();
+    let versions = spec.get("versions").and_then(Value::as_array).unwrap_or(&none);
+    let is = |version: &Value, field: &str| version.get(field).and_then(Value::as_bool).unwrap_or(false);
+    let path = Path::new("spec").child("versions");
+    let Some((at, stored)) = versions.iter().enumerate().find(|(_, version)| is(version, "storage")) else {
+        return Err(vec![Error::required(&path, "one version must be the storage version")]);
+    };
+    let stored_gvk = GroupVersionKind::new(&group, text(stored, "name"), &kind);
+    let schema_of = |version: &Value| version.pointer("/schema/openAPIV3Schema").cloned();
+    let defaults = match schema_of(stored).filter(has_default) {
+        Some(source) => {
+            let path = path.index(at).child("schema").child("openAPIV3Schema");
+            Some(Schema::from_crd(&source, &path)?)
+        }
+        None => None,
+    };
+    let every_label = versions.iter().flat_map(selectable_labels).collect::<Vec<_>>();
+    let store = Arc::new(Store::custom(
+        format!("{group}/{plural}"),
+        stored_gvk.clone(),
+        namespaced,
+        Selectable::custom(every_label.iter().map(String::as_str)),
+        defaults,
+    ));
+    let hash = Sha256::digest(format!("{group}/{}/{kind}", stored_gvk.version));
+    let hash = base64::engine::general_purpose::STANDARD.encode(&hash[..8]);
+    let words = |field: &str| {
+        let list = names.get(field).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let singular = Some(text(names, "singular")).filter(|name| !name.is_empty()).unwrap_or_else(|| kind.to_lowercase());
+    let list_kind =
+        Some(text(names, "listKind")).filter(|name| !name.is_empty()).unwrap_or_else(|| format!("{kind}List"));
+    let row = |version: &Value| {
+        let gv = GroupVersion::new(&group, text(version, "name"));
+        let deprecation_warning = is(version, "deprecated").then(|| match text(version, "deprecationWarning") {
+            warning if warning.is_empty() => format!("{gv} {kind} is deprecated"),
+            warning => warning,
+        });
+        let labels = selectable_labels(version);
+        Arc::new(Row {
+            gvr: gv.with_resource(&plural),
+            kind: kind.clone(),
+            list_kind: list_kind.clone(),
+            singular: singular.clone(),
+            short_names: words("shortNames"),
+            categories: words("categories"),
+            namespaced,
+            verbs: VERBS.map(str::to_owned).to_vec(),
+            subresources: subresources(version, &gv, &kind),
+            storage_version_hash: hash.clone(),
+            columns: columns(version),
+            origin: Origin::Crd { name: crd.name().to_owned(), uid: crd.uid().to_owned() },
+            deprecation_warning,
+            scale: scale(version),
+            schema: match schema_of(version) {
+                Some(source) => SchemaSource::Crd { source: Arc::new(source), compiled: OnceLock::new() },
+                None => SchemaSource::Preserving,
+            },
+            selectable: Selectable::custom(labels.iter().map(String::as_str)),
+            store: Some(store.clone()),
+            strategy: strategy::custom(),
+        })
+    };
+    Ok(versions.iter().filter(|version| is(version, "served")).map(row).collect())
+}
+
+/// Whether a schema sets a default anywhere.
+fn has_default(schema: &Value) -> bool {
+    match schema {
+        Value::Object(fields) => {
+            fields.contains_key("default")
+                || fields.iter().any(|(name, value)| match name.as_str() {
+                    // The names below are fields of the resource, which may be called "default".
+                    "properties" => value.as_object().is_some_and(|fields| fields.values().any(has_default)),
+                    _ => has_default(value),
+                })
+        }
+        Value::Array(items) => items.iter().any(has_default),
+        _ => false,
+    }
+}
+
+fn selectable_labels(version: &Value) -> Vec<String> {
+    let fields = version.get("selectableFields").and_then(Value::as_array);
+    let paths = fields.into_iter().flatten().filter_map(|field| field.get("jsonPath").and_then(Value::as_str));
+    paths.map(|path| path.trim_start_matches('.').to_owned()).collect()
+}
+
+fn subresources(version: &Value, gv: &GroupVersion, kind: &str) -> Vec<Subresource> {
+    let stated = version.get("subresources");
+    let has = |name: &str| stated.and_then(|stated| stated.get(name)).is_some_and(|part| !part.is_null());
+    let part = |name: &str, kind: GroupVersionKind, foreign: bool| Subresource {
+        name: name.to_owned(),
+        kind,
+        foreign,
+        verbs: PART_VERBS.map(str::to_owned).to_vec(),
+    };
+    let mut parts = Vec::new();
+    if has("status") {
+        parts.push(part("status", gv.with_kind(kind), false));
+    }
+    if has("scale") {
+        parts.push(part("scale", GroupVersionKind::new("autoscaling", "v1", "Scale"), true));
+    }
+    parts
+}
+
+fn scale(version: &Value) -> Option<ScalePaths> {
+    let scale = version.pointer("/subresources/scale").filter(|scale| !scale.is_null())?;
+    let path = |field: &str| scale.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let label_selector = Some(path("labelSelectorPath")).filter(|path| !path.is_empty());
+    Some(ScalePaths {
+        spec_replicas: path("specReplicasPath"),
+        status_replicas: path("statusReplicasPath"),
+        label_selector,
+    })
+}
+
+/// The name, then what the definition says, or the age where it says nothing.
+fn columns(version: &Value) -> Vec<Column> {
+    let column = |name: &str, kind: &str, format: &str, path: Option<&str>| Column {
+        name: name.into(),
+        kind: kind.into(),
+        format: format.into(),
+        description: String::new(),
+        priority: 0,
+        json_path: path.map(str::to_owned),
+    };
+    let mut columns = vec![column("Name", "string", "name", None)];
+    match version.get("additionalPrinterColumns").and_then(Value::as_array).filter(|stated| !stated.is_empty()) {
+        Some(stated) => columns.extend(stated.iter().map(|stated| {
+            let text = |field: &str| stated.get(field).and_then(Value::as_str).unwrap_or_default();
+            Column {
+                description: text("description").into(),
+                priority: stated.get("priority").and_then(Value::as_i64).unwrap_or(0),
+                ..column(text("name"), text("type"), text("format"), Some(text("jsonPath")))
+            }
+        })),
+        None => columns.push(column("Age", "date", "", Some(".metadata.creationTimestamp"))),
+    }
+    columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Table;
+    use serde_json::json;
+
+    fn definition() -> Value {
+        json!({"metadata": {"name": "widgets.example.com", "uid": "u"}, "spec": {
+            "group": "example.com", "scope": "Namespaced",
+            "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "shortNames": ["w"]},
+            "versions": [
+                {"name": "v1beta1", "served": true, "storage": false, "deprecated": true,
+                 "schema": {"openAPIV3Schema": {"type": "object"}}},
+                {"name": "v1", "served": true, "storage": true, "subresources": {"status": {}, "scale":
+                    {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}},
+                 "selectableFields": [{"jsonPath": ".spec.color"}],
+                 "additionalPrinterColumns": [{"name": "Color", "type": "string", "jsonPath": ".spec.color"}],
+                 "schema": {"openAPIV3Schema": {"type": "object", "properties": {"spec": {"type": "object",
+                    "x-kubernetes-preserve-unknown-fields": true}}}}},
+                {"name": "v1alpha1", "served": false, "storage": false}]}})
+    }
+
+    #[test]
+    fn a_definition_s_rows_are_published_in_upstream_s_order_and_withdrawn() {
+        let rows = rows_for(&definition()).unwrap();
+        assert_eq!(rows.len(), 2);
+        let table = Table::builtin().with_crd("widgets.example.com", rows);
+        let group = table.groups().last().unwrap();
+        assert_eq!(
+            (group.name.as_str(), group.versions.as_slice()),
+            ("example.com", ["v1".to_owned(), "v1beta1".to_owned()].as_slice())
+        );
+        let row = table.row("example.com", "v1", "widgets").unwrap();
+        assert_eq!(row.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["Name", "Color"]);
+        assert!(row.has_status() && row.subresource("scale").is_some());
+        let old = table.row("example.com", "v1beta1", "widgets").unwrap();
+        assert_eq!(old.deprecation_warning.as_deref(), Some("example.com/v1beta1 Widget is deprecated"));
+        assert!(Arc::ptr_eq(row.store.as_ref().unwrap(), old.store.as_ref().unwrap()));
+        let table = table.without_crd("widgets.example.com");
+        assert!(table.row("example.com", "v1", "widgets").is_none() && table.groups().len() == 21);
+    }
+}

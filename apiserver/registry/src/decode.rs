@@ -1,0 +1,137 @@
+//! From what a client sent to an object of the row's version: kind and version checked, types checked, unknown fields
+//! dropped, defaults filled in.
+
+use apimachinery::gvk::GroupVersionKind;
+use apimachinery::{ObjectExt, StatusError};
+use schema::Schema;
+use serde_json::Value;
+
+use crate::context::Warnings;
+use crate::fieldmanager;
+use crate::options::{Body, FieldValidation};
+use crate::table::Row;
+
+/// What a body must be.
+pub(crate) struct Expected<'a> {
+    pub kind: &'a GroupVersionKind,
+    pub schema: Option<Schema>,
+    /// Custom resources must say what they are; built-in kinds are taken at the URL's word.
+    pub stated: bool,
+    /// The row whose own defaults apply, unless the body is of a subresource's kind.
+    pub row: Option<&'a Row>,
+}
+
+impl<'a> Expected<'a> {
+    /// The row's own kind.
+    pub fn of_row(row: &'a Row, kind: &'a GroupVersionKind) -> Self {
+        Self { kind, schema: row.schema(), stated: row.is_custom(), row: Some(row) }
+    }
+
+    /// A subresource's kind.
+    pub fn of_kind(kind: &'a GroupVersionKind) -> Self {
+        Self { kind, schema: schema::builtin().kind(kind), stated: false, row: None }
+    }
+
+    /// Decodes the body of a create or update.
+    pub fn decode(&self, body: Body, validation: FieldValidation, warnings: &Warnings) -> Result<Value, StatusError> {
+        let mut object = body.value;
+        self.check_type(&mut object)?;
+        let unknown = self.shape(&mut object).map_err(|error| self.not_handled(&error))?;
+        let mut strict = unknown;
+        strict.extend(body.strict_errors);
+        match validation {
+            FieldValidation::Strict if !strict.is_empty() => {
+                return Err(self.not_handled(&schema::strict_decoding_error(&strict)));
+            }
+            FieldValidation::Warn => strict.into_iter().for_each(|text| warnings.warn(text)),
+            _ => {}
+        }
+        Ok(object)
+    }
+
+    /// Types, unknown fields (returned), zero values and defaults of an object whose kind is known. The error is that of
+    /// upstream's decoder.
+    pub fn shape(&self, object: &mut Value) -> Result<Vec<String>, String> {
+        let Some(schema) = &self.schema else { return Ok(Vec::new()) };
+        let reset = fieldmanager::is_reset(object);
+        let unknown = schema.decode(object).map_err(|error| error.to_string())?;
+        self.complete(object);
+        if reset {
+            fieldmanager::mark_reset(object);
+        }
+        Ok(unknown)
+    }
+
+    /// Zero values and defaults.
+    pub fn complete(&self, object: &mut Value) {
+        if let Some(schema) = &self.schema {
+            schema.drop_empties(object);
+            schema.apply_defaults(object);
+        }
+        if let Some(row) = self.row {
+            row.strategy.apply_defaults(object);
+        }
+    }
+
+    fn check_type(&self, object: &mut Value) -> Result<(), StatusError> {
+        if self.stated {
+            // The kind is checked with the rest of the object, as upstream does.
+            if object.api_version() != self.kind.api_version() {
+                return Err(StatusError::bad_request(format!(
+                    "the API version in the data ({}) does not match the expected API version ({})",
+                    object.api_version(),
+                    self.kind.api_version()
+                )));
+            }
+            return Ok(());
+        }
+        let version = match object.api_version() {
+            "" => self.kind.api_version(),
+            version => version.to_owned(),
+        };
+        let kind = match object.kind() {
+            "" => self.kind.kind.clone(),
+            kind => kind.to_owned(),
+        };
+        if version == self.kind.api_version() && kind == self.kind.kind {
+            object.set_type_meta(&version, &kind);
+            return Ok(());
+        }
+        let sent = GroupVersionKind::from_api_version_and_kind(&version, &kind)
+            .map_err(|error| StatusError::bad_request(error.to_string()))?;
+        let known = schema::builtin().kind(&sent).is_some();
+        if kind == self.kind.kind && (!known || sent.group == self.kind.group) {
+            return Err(StatusError::bad_request(format!(
+                "the API version in the data ({version}) does not match the expected API version ({})",
+                self.kind.api_version()
+            )));
+        }
+        if !known {
+            return Err(StatusError::bad_request(format!(
+                "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+            )));
+        }
+        Err(StatusError::bad_request(format!(
+            "{kind} in version \"{}\" cannot be handled as a {}: converting ({}.{kind}) to ({}.{}): unknown conversion",
+            sent.version,
+            self.kind.kind,
+            sent.version,
+            go_package(&self.kind.group),
+            self.kind.kind
+        )))
+    }
+
+    fn not_handled(&self, error: &str) -> StatusError {
+        let GroupVersionKind { version, kind, .. } = self.kind;
+        StatusError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {error}"))
+    }
+}
+
+/// The Go package of a group's internal types, which upstream's conversion errors name.
+fn go_package(group: &str) -> &str {
+    match group.split('.').next().unwrap_or_default() {
+        "" => "core",
+        "rbac" => "rbac",
+        first => first,
+    }
+}

@@ -1,0 +1,49 @@
+//! The way from client-side to server-side apply: kubectl keeps what it applied in an annotation.
+
+use apimachinery::ObjectExt;
+use serde_json::Value;
+use structured_merge_diff::Set;
+
+use super::Writer;
+use super::types::Types;
+
+const ANNOTATION: &str = "kubectl.kubernetes.io/last-applied-configuration";
+/// The manager's name for which the annotation counts.
+const KUBECTL: &str = "kubectl";
+/// The most that annotations may hold.
+const MAX_ANNOTATIONS: usize = 256 << 10;
+
+/// The fields that kubectl may take over without force: those it applied before and nobody has changed since.
+pub(super) fn allowed_conflicts(writer: &Writer<'_>, types: &Types<'_>, live: Option<&Value>) -> Set {
+    let text = live.filter(|_| writer.manager == KUBECTL).and_then(|live| live.annotation(ANNOTATION));
+    let (Some(live), Some(text)) = (live, text.filter(|text| !text.is_empty())) else { return Set::new() };
+    let Ok(last) = serde_json::from_str::<Value>(text) else { return Set::new() };
+    let (Ok(last), Ok(live)) = (types.stored(last), types.stored(super::without_managed_fields(live))) else {
+        return Set::new();
+    };
+    let (Ok(fields), Ok(comparison)) = (last.to_field_set(), last.compare(&live)) else { return Set::new() };
+    fields.difference(&comparison.modified).difference(&comparison.added).difference(&comparison.removed)
+}
+
+/// Keeps the annotation true where it is in use.
+pub(super) fn refresh(manager: &str, live: &Value, config: &Value, object: &mut Value) {
+    if manager != KUBECTL || live.annotation(ANNOTATION).is_none_or(str::is_empty) {
+        return;
+    }
+    let mut config = config.clone();
+    if let Some(annotations) = config.metadata_mut().get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.remove(ANNOTATION);
+    }
+    object.set_annotation(ANNOTATION, &format!("{config}\n"));
+    let size: usize = object
+        .annotations()
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| key.len() + value.as_str().map_or(0, str::len))
+        .sum();
+    if size > MAX_ANNOTATIONS
+        && let Some(annotations) = object.metadata_mut().get_mut("annotations").and_then(Value::as_object_mut)
+    {
+        annotations.remove(ANNOTATION);
+    }
+}

@@ -1,0 +1,337 @@
+//! Who owns which field: `metadata.managedFields`, after upstream's field manager.
+//!
+//! An update owns what it changes; an apply owns what it states, conflicts with other owners and removes what it no longer
+//! states. The rules of merging are structured-merge-diff's; here is what Kubernetes adds to them.
+
+mod last_applied;
+mod managed;
+mod reset;
+mod scale;
+mod times;
+mod types;
+
+use std::collections::BTreeMap;
+
+use apimachinery::status::StatusCause;
+use apimachinery::{ObjectExt, StatusError};
+use serde_json::Value;
+use structured_merge_diff::merge::Error;
+use structured_merge_diff::{ApiVersion, Conflicts, Set, Updater, VersionedSet};
+
+use crate::subresource::View;
+use crate::table::{Row, Table};
+use managed::{Identity, Managed, Operation};
+use types::Types;
+
+pub(crate) use reset::{is_reset, mark_reset};
+pub(crate) use scale::{into_parent, of_parent};
+pub(crate) use times::keep_times;
+
+/// How many managers of updates are kept apart; the oldest are merged.
+const MAX_UPDATE_MANAGERS: usize = 10;
+/// Who owns what was merged.
+const ANCIENT: &str = "ancient-changes";
+/// Who owns what was there when an untracked object is first applied to.
+const BEFORE_FIRST_APPLY: &str = "before-first-apply";
+/// Who owns the changes of the update under way, until its manager's earlier ones are added.
+const CURRENT: &str = "current-operation";
+
+/// A write as the field manager sees it.
+pub(crate) struct Writer<'a> {
+    pub table: &'a Table,
+    pub row: &'a Row,
+    pub subresource: &'a str,
+    pub view: &'a View,
+    pub manager: &'a str,
+    /// In `metav1.Time`'s form.
+    pub now: &'a str,
+}
+
+impl Writer<'_> {
+    fn identity(&self, operation: Operation) -> Identity {
+        Identity {
+            manager: if self.manager.is_empty() { "unknown" } else { self.manager }.to_owned(),
+            operation,
+            api_version: self.view.kind(self.row).api_version(),
+            subresource: self.subresource.to_owned(),
+        }
+    }
+
+    fn api_version(&self) -> ApiVersion {
+        self.view.kind(self.row).api_version().into()
+    }
+
+    fn updater<'t>(&self, types: &'t Types<'t>) -> Updater<&'t Types<'t>> {
+        let filter = reset::filter(self.row, self.subresource);
+        let ignore = filter.map(|filter| BTreeMap::from([(self.api_version(), filter)])).unwrap_or_default();
+        Updater::new(types).with_ignore(ignore)
+    }
+}
+
+/// Sets the managedFields of `new` for an update by the writer. `live` is what is there. Never fails: what cannot be tracked
+/// keeps the owners it had.
+pub(crate) fn update(writer: &Writer<'_>, live: Option<&Value>, new: &mut Value) {
+    let sent = new.managed_fields().to_vec();
+    let of_live = live.map(|live| live.managed_fields()).unwrap_or_default();
+    let reset = is_reset(new);
+    new.metadata_mut().remove("managedFields");
+    let managed = if !writer.subresource.is_empty() {
+        Managed::decode(of_live).unwrap_or_default()
+    } else if reset {
+        Managed::default()
+    } else {
+        match Managed::decode(&sent) {
+            Ok(managed) if !managed.is_empty() => managed,
+            _ => Managed::decode(of_live).unwrap_or_default(),
+        }
+    };
+    // Objects that are not tracked are tracked from their creation or their first apply on.
+    if live.is_some() && managed.is_empty() {
+        return;
+    }
+    match updated(writer, live, new, managed) {
+        Ok(managed) => new.set_managed_fields(managed.encode()),
+        Err(error) => {
+            tracing::error!(%error, kind = %writer.row.kind, "the owners of an object's fields cannot be updated");
+            new.set_managed_fields(of_live.to_vec());
+        }
+    }
+}
+
+fn updated(writer: &Writer<'_>, live: Option<&Value>, new: &Value, managed: Managed) -> Result<Managed, String> {
+    let id = writer.identity(Operation::Update).encode();
+    let mut managed = track(writer, live, new, managed, &id)?;
+    cap(&mut managed);
+    Ok(managed)
+}
+
+/// What an update from `live` to `new` gives the manager `id`.
+fn track(
+    writer: &Writer<'_>,
+    live: Option<&Value>,
+    new: &Value,
+    managed: Managed,
+    id: &str,
+) -> Result<Managed, String> {
+    let types = Types::of(writer);
+    let live = match live {
+        Some(live) => types.stored(without_managed_fields(live)),
+        None => types.stored(types.zero()),
+    };
+    let live = live.map_err(|error| format!("failed to convert live object to smd typed: {error}"))?;
+    let new =
+        types.stored(new.clone()).map_err(|error| format!("failed to convert new object to smd typed: {error}"))?;
+    let Managed { fields, mut times } = managed;
+    let mut fields = writer
+        .updater(&types)
+        .update(&live, &new, &writer.api_version(), fields, CURRENT)
+        .map_err(|error| format!("failed to update ManagedFields: {error}"))?;
+    if let Some(changed) = fields.remove(CURRENT).and_then(strip) {
+        let set = match fields.get(id) {
+            Some(earlier) => changed.set.union(&earlier.set),
+            None => changed.set,
+        };
+        fields.insert(id.to_owned(), VersionedSet::new(set, changed.api_version, false));
+        times.insert(id.to_owned(), writer.now.to_owned());
+    }
+    Ok(Managed { fields, times })
+}
+
+/// The object after the writer applies `config` to `live`.
+///
+/// # Errors
+/// 409 with a cause for each field that others own, unless `force`; 400 for a configuration of another kind or version; 500 in
+/// upstream's words for one that does not fit the kind's type.
+pub(crate) fn apply(
+    writer: &Writer<'_>,
+    live: Option<&Value>,
+    config: Value,
+    force: bool,
+) -> Result<Value, StatusError> {
+    let kind = writer.view.kind(writer.row);
+    let sent = config.gvk().map_err(|error| StatusError::bad_request(error.to_string()))?;
+    if sent != kind {
+        return Err(StatusError::bad_request(format!("invalid object type: {}", go_kind(&sent))));
+    }
+    if config.metadata().is_some_and(|metadata| metadata.get("managedFields").is_some_and(|fields| !fields.is_null())) {
+        return Err(StatusError::bad_request("metadata.managedFields must be nil"));
+    }
+    let types = Types::of(writer);
+    let mut managed = Managed::decode(live.map(|live| live.managed_fields()).unwrap_or_default())
+        .map_err(|error| StatusError::unstructured(format!("failed to decode managed fields: {error}")))?;
+    if let (Some(live), true) = (live, managed.is_empty()) {
+        let id = Identity { manager: BEFORE_FIRST_APPLY.into(), ..writer.identity(Operation::Update) }.encode();
+        managed = track(writer, None, &without_managed_fields(live), managed, &id).map_err(|error| {
+            StatusError::unstructured(format!("failed to create manager for existing fields: {error}"))
+        })?;
+    }
+    let base = live.map_or_else(|| types.zero(), without_managed_fields);
+    let (object, managed) = match applied(writer, &types, &base, &config, managed.clone(), force) {
+        Err(Failure::Conflicts(conflicts)) => {
+            let allowed = last_applied::allowed_conflicts(writer, &types, live);
+            let left: Vec<_> = conflicts.iter().filter(|conflict| !allowed.has(&conflict.path)).cloned().collect();
+            if !left.is_empty() {
+                return Err(conflict(&Conflicts(left)));
+            }
+            applied(writer, &types, &base, &config, managed, true).map_err(Failure::into_status)?
+        }
+        outcome => outcome.map_err(Failure::into_status)?,
+    };
+    let mut object = object.unwrap_or(base);
+    if let Some(live) = live {
+        last_applied::refresh(writer.manager, live, &config, &mut object);
+    }
+    object.set_managed_fields(managed.encode());
+    Ok(object)
+}
+
+/// Why an apply fails.
+enum Failure {
+    Conflicts(Conflicts),
+    Other(StatusError),
+}
+
+impl Failure {
+    fn into_status(self) -> StatusError {
+        match self {
+            Self::Conflicts(conflicts) => conflict(&conflicts),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+fn applied(
+    writer: &Writer<'_>,
+    types: &Types<'_>,
+    live: &Value,
+    config: &Value,
+    managed: Managed,
+    force: bool,
+) -> Result<(Option<Value>, Managed), Failure> {
+    let words = |what: &str, error: String| {
+        Failure::Other(StatusError::unstructured(format!(
+            "failed to create typed {what} object ({}/{}; {}): {error}",
+            config.namespace(),
+            config.name(),
+            go_kind(&writer.view.kind(writer.row)),
+        )))
+    };
+    let typed = types.applied(config.clone()).map_err(|error| words("patch", error))?;
+    let live = types.stored(live.clone()).map_err(|error| words("live", error))?;
+    let id = writer.identity(Operation::Apply).encode();
+    let Managed { fields, mut times } = managed;
+    let updater = writer.updater(types);
+    let (object, mut fields) = match updater.apply(&live, &typed, &writer.api_version(), fields, &id, force) {
+        Err(Error::Conflicts(conflicts)) => return Err(Failure::Conflicts(conflicts)),
+        outcome => outcome.map_err(|error| Failure::Other(StatusError::unstructured(error.to_string())))?,
+    };
+    if let Some(own) = fields.remove(&id).and_then(strip) {
+        fields.insert(id.clone(), own);
+    }
+    if object.is_some() {
+        times.insert(id, writer.now.to_owned());
+    }
+    Ok((object.map(|object| object.into_value()), Managed { fields, times }))
+}
+
+/// Takes out what nobody owns: the object's type and identity.
+fn strip(set: VersionedSet) -> Option<VersionedSet> {
+    let stripped = set.set.difference(managed::system_fields());
+    (!stripped.is_empty()).then(|| VersionedSet { set: stripped, ..set })
+}
+
+/// Merges the oldest managers of updates, version by version, until there are few enough.
+fn cap(managed: &mut Managed) {
+    let mut updaters: Vec<String> =
+        managed.fields.iter().filter(|(_, set)| !set.applied).map(|(id, _)| id.clone()).collect();
+    if updaters.len() <= MAX_UPDATE_MANAGERS {
+        return;
+    }
+    updaters.sort_by(|a, b| (managed.times.get(a), a).cmp(&(managed.times.get(b), b)));
+    let mut first_of: BTreeMap<String, String> = BTreeMap::new();
+    let mut count = updaters.len();
+    for id in updaters {
+        if count <= MAX_UPDATE_MANAGERS {
+            break;
+        }
+        let Some(set) = managed.fields.get(&id).cloned() else { continue };
+        let version = set.api_version.as_str().to_owned();
+        let Some(first) = first_of.get(&version) else {
+            first_of.insert(version, id);
+            continue;
+        };
+        let bucket = Identity {
+            manager: ANCIENT.into(),
+            operation: Operation::Update,
+            api_version: version,
+            subresource: String::new(),
+        }
+        .encode();
+        let earlier = match managed.fields.get(&bucket) {
+            Some(earlier) => earlier.set.clone(),
+            None => managed.fields.remove(first).map(|set| set.set).unwrap_or_default(),
+        };
+        managed.fields.remove(&id);
+        let time = managed.times.remove(&id);
+        managed.fields.insert(bucket.clone(), VersionedSet::new(set.set.union(&earlier), set.api_version, false));
+        managed.times.extend(time.map(|time| (bucket, time)));
+        count -= 1;
+    }
+}
+
+fn without_managed_fields(object: &Value) -> Value {
+    let mut object = object.clone();
+    object.metadata_mut().remove("managedFields");
+    object
+}
+
+/// The 409 of an apply.
+fn conflict(conflicts: &Conflicts) -> StatusError {
+    let causes = conflicts.iter().map(|conflict| {
+        let words = format!("conflict with {}", managed::display(&conflict.manager));
+        StatusCause::new("FieldManagerConflict", words, conflict.path.to_string())
+    });
+    StatusError::apply_conflict(causes.collect(), conflict_words(conflicts))
+}
+
+fn conflict_words(conflicts: &Conflicts) -> String {
+    if let [only] = &**conflicts {
+        return format!(
+            "Apply failed with 1 conflict: conflict with {}: {}",
+            managed::display(&only.manager),
+            only.path
+        );
+    }
+    let mut by_manager: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for conflict in conflicts.iter() {
+        by_manager.entry(&conflict.manager).or_default().push(format!("- {}", conflict.path));
+    }
+    let lines: Vec<String> = by_manager
+        .into_iter()
+        .flat_map(|(manager, paths)| {
+            std::iter::once(format!("conflicts with {}:", managed::display(manager))).chain(paths)
+        })
+        .collect();
+    format!("Apply failed with {} conflicts: {}", conflicts.len(), lines.join("\n"))
+}
+
+/// As Go prints a kind: `apps/v1, Kind=Deployment`, `/v1, Kind=Pod`.
+fn go_kind(kind: &apimachinery::GroupVersionKind) -> String {
+    format!("{}/{}, Kind={}", kind.group, kind.version, kind.kind)
+}
+
+/// A set of these paths of field names.
+fn set_of(paths: &[&[&str]]) -> Set {
+    let mut set = Set::new();
+    for path in paths {
+        let mut at = structured_merge_diff::Path::new();
+        for field in *path {
+            at.push((*field).into());
+        }
+        set.insert(&at);
+    }
+    set
+}
+
+#[cfg(test)]
+mod tests;

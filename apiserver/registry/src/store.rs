@@ -1,0 +1,169 @@
+//! Where one resource's objects are: their keys, the version they are kept in, and the cache that serves them. All
+//! versions (and groups) of a resource share one.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use apimachinery::gvk::GroupVersionKind;
+use apimachinery::{ObjectExt, StatusError};
+use bytes::Bytes;
+use schema::Schema;
+use serde_json::Value;
+use storage::cacher::{Cacher, Config, Decoded, Decoder};
+use storage::{KeyValue, Revision, Storage};
+
+use crate::selectable::Selectable;
+
+/// The store below, and the prefix of every key (`/registry`).
+pub(crate) struct Backing {
+    pub storage: Arc<dyn Storage>,
+    pub prefix: String,
+    pub event_ttl: Duration,
+}
+
+/// The objects of one resource.
+pub struct Store {
+    /// The key path below the prefix, as upstream's: `deployments`, `services/specs`, `example.com/widgets`.
+    path: String,
+    /// What the objects are kept as.
+    gvk: GroupVersionKind,
+    namespaced: bool,
+    selectable: Selectable,
+    /// Custom resources: the defaults of the version that is stored are filled in when it is read.
+    defaults: Option<Schema>,
+    cacher: OnceLock<Cacher>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("path", &self.path).field("gvk", &self.gvk).finish_non_exhaustive()
+    }
+}
+
+impl Store {
+    /// The store of a built-in resource.
+    pub(crate) fn new(path: String, gvk: GroupVersionKind, namespaced: bool) -> Self {
+        let selectable = Selectable::builtin(&gvk.group, &gvk.kind);
+        Self { path, gvk, namespaced, selectable, defaults: None, cacher: OnceLock::new() }
+    }
+
+    /// The store of a custom resource; `defaults` is the schema of the stored version if it has any defaults.
+    pub(crate) fn custom(
+        path: String,
+        gvk: GroupVersionKind,
+        namespaced: bool,
+        selectable: Selectable,
+        defaults: Option<Schema>,
+    ) -> Self {
+        Self { path, gvk, namespaced, selectable, defaults, cacher: OnceLock::new() }
+    }
+
+    /// What the objects are kept as.
+    pub fn gvk(&self) -> &GroupVersionKind {
+        &self.gvk
+    }
+
+    /// What field selectors may name.
+    pub(crate) fn selectable(&self) -> &Selectable {
+        &self.selectable
+    }
+
+    /// How long an object lives that says nothing else: events go after an hour, as upstream's.
+    pub(crate) fn ttl(&self, backing: &Backing) -> Option<Duration> {
+        (self.gvk.group.is_empty() && self.gvk.kind == "Event").then_some(backing.event_ttl)
+    }
+
+    /// The key of one object.
+    pub(crate) fn key(&self, backing: &Backing, namespace: &str, name: &str) -> String {
+        if self.namespaced {
+            format!("{}/{}/{namespace}/{name}", backing.prefix, self.path)
+        } else {
+            format!("{}/{}/{name}", backing.prefix, self.path)
+        }
+    }
+
+    /// What all keys start with.
+    pub(crate) fn key_prefix(&self, backing: &Backing) -> String {
+        format!("{}/{}/", backing.prefix, self.path)
+    }
+
+    /// The cache; it starts with its first use.
+    pub(crate) fn cacher(self: &Arc<Self>, backing: &Backing) -> &Cacher {
+        self.cacher.get_or_init(|| {
+            let mut config = Config::new(self.key_prefix(backing));
+            config.index_field = self.selectable.index_field().map(Into::into);
+            let decoder = StoreDecoder {
+                gvk: self.gvk.clone(),
+                selectable: self.selectable.clone(),
+                defaults: self.defaults.clone(),
+            };
+            Cacher::new(backing.storage.clone(), Arc::new(decoder), config)
+        })
+    }
+
+    /// The cache if anything has used it.
+    pub fn started_cacher(&self) -> Option<&Cacher> {
+        self.cacher.get()
+    }
+
+    /// A stored pair as an object of the stored version, with its resourceVersion.
+    pub(crate) fn decode(&self, value: &[u8], revision: Revision) -> Result<Value, StatusError> {
+        let mut object = read(value, &self.gvk, self.defaults.as_ref())
+            .map_err(|error| StatusError::internal(format!("unable to decode a stored {}: {error}", self.gvk.kind)))?;
+        object.set_resource_version(itoa(revision).as_str());
+        Ok(object)
+    }
+
+    /// The bytes to be stored for an object of the stored version: without resourceVersion and selfLink.
+    pub(crate) fn encode(&self, object: &Value) -> Result<Bytes, StatusError> {
+        let mut object = object.clone();
+        let metadata = object.metadata_mut();
+        metadata.remove("resourceVersion");
+        metadata.remove("selfLink");
+        object.set_type_meta(&self.gvk.api_version(), &self.gvk.kind);
+        serde_json::to_vec(&object).map(Bytes::from).map_err(|error| StatusError::internal(error.to_string()))
+    }
+}
+
+pub(crate) fn itoa(revision: Revision) -> String {
+    revision.to_string()
+}
+
+fn read(bytes: &[u8], gvk: &GroupVersionKind, defaults: Option<&Schema>) -> serde_json::Result<Value> {
+    let mut object: Value = serde_json::from_slice(bytes)?;
+    if !object.is_object() {
+        return Err(serde::de::Error::custom("it is not an object"));
+    }
+    if object.api_version() != gvk.api_version() {
+        crate::conversion::to_stored(&mut object, gvk);
+    }
+    if let Some(schema) = defaults {
+        schema.apply_defaults(&mut object);
+    }
+    Ok(object)
+}
+
+/// Makes cache entries: one pass over the bytes where they are already what is served.
+struct StoreDecoder {
+    gvk: GroupVersionKind,
+    selectable: Selectable,
+    defaults: Option<Schema>,
+}
+
+impl Decoder for StoreDecoder {
+    fn decode(&self, kv: &KeyValue) -> storage::Result<Decoded> {
+        let corrupt = |error: serde_json::Error| storage::Error::Corrupt(error.to_string());
+        let picked = self.selectable.pick(&kv.value).map_err(corrupt)?;
+        let as_stored = picked.api_version == self.gvk.api_version();
+        if as_stored && self.defaults.is_none() {
+            let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision)?;
+            return Ok(Decoded { labels: picked.labels, fields: picked.fields, object });
+        }
+        let mut object = read(&kv.value, &self.gvk, self.defaults.as_ref()).map_err(corrupt)?;
+        object.set_resource_version(&itoa(kv.mod_revision));
+        let bytes = Bytes::from(serde_json::to_vec(&object).map_err(corrupt)?);
+        // Conversion and defaults may have changed what selectors see.
+        let picked = self.selectable.pick(&bytes).map_err(corrupt)?;
+        Ok(Decoded { labels: picked.labels, fields: picked.fields, object: bytes })
+    }
+}

@@ -1,0 +1,184 @@
+//! Config maps, secrets and events.
+
+use apimachinery::ObjectExt;
+use apimachinery::field::{Error, ErrorList, Path};
+use apimachinery::validation::{self, NameFn};
+use base64::Engine;
+use serde_json::Value;
+
+use crate::strategy::{Facts, GarbageCollection, Scope, Strategy};
+use crate::table::Row;
+
+/// The most that a config map or a secret holds.
+const MAX_SIZE: usize = 1 << 20;
+
+#[derive(Debug)]
+pub(super) struct ConfigMap;
+
+impl Strategy for ConfigMap {
+    fn validate(&self, object: &Value, _scope: &Scope<'_>) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let mut size = 0;
+        for (name, encoded) in [("data", false), ("binaryData", true)] {
+            let path = Path::new(name);
+            for (key, value) in entries(object, name) {
+                errors.extend(
+                    validation::is_config_map_key(key)
+                        .into_iter()
+                        .map(|words| Error::invalid(&path.key(key), key, words)),
+                );
+                if encoded && entries(object, "data").any(|(other, _)| other == key) {
+                    errors.push(Error::invalid(&path.key(key), key, "duplicate of key present in data"));
+                }
+                size += value_size(value, encoded);
+            }
+        }
+        if size > MAX_SIZE {
+            // Upstream names no field.
+            errors.push(Error::too_long(&Path::new(""), MAX_SIZE));
+        }
+        errors
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
+        let mut errors = immutable(object, old, &["data", "binaryData"]);
+        errors.extend(self.validate(object, scope));
+        errors
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Secret;
+
+impl Strategy for Secret {
+    fn apply_defaults(&self, object: &mut Value) {
+        let Some(fields) = object.as_object_mut() else { return };
+        if let Some(Value::Object(plain)) = fields.remove("stringData") {
+            let data = fields.entry("data").or_insert_with(|| Value::Object(serde_json::Map::new()));
+            if let Some(data) = data.as_object_mut() {
+                for (key, value) in plain {
+                    let text = value.as_str().unwrap_or_default();
+                    data.insert(key, base64::engine::general_purpose::STANDARD.encode(text).into());
+                }
+            }
+        }
+        if fields.get("type").and_then(Value::as_str).unwrap_or_default().is_empty() {
+            fields.insert("type".into(), "Opaque".into());
+        }
+    }
+
+    fn prepare_update(&self, object: &mut Value, old: &Value, _scope: &Scope<'_>) {
+        // A type that is not given stays what it is.
+        let given = object.get("type").and_then(Value::as_str).unwrap_or_default();
+        if let (true, Some(fields), Some(kind)) = (given.is_empty(), object.as_object_mut(), old.get("type")) {
+            fields.insert("type".into(), kind.clone());
+        }
+    }
+
+    fn validate(&self, object: &Value, _scope: &Scope<'_>) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let path = Path::new("data");
+        let mut size = 0;
+        for (key, value) in entries(object, "data") {
+            errors.extend(
+                validation::is_config_map_key(key).into_iter().map(|words| Error::invalid(&path.key(key), key, words)),
+            );
+            size += value_size(value, true);
+        }
+        if size > MAX_SIZE {
+            errors.push(Error::too_long(&path, MAX_SIZE));
+        }
+        let required: &[&str] = match object.get("type").and_then(Value::as_str).unwrap_or_default() {
+            "kubernetes.io/service-account-token" => {
+                let account = object.annotation("kubernetes.io/service-account.name").unwrap_or_default();
+                if account.is_empty() {
+                    let path = Path::new("metadata").child("annotations").key("kubernetes.io/service-account.name");
+                    errors.push(Error::required(&path, ""));
+                }
+                &[]
+            }
+            "kubernetes.io/dockercfg" => &[".dockercfg"],
+            "kubernetes.io/dockerconfigjson" => &[".dockerconfigjson"],
+            "kubernetes.io/ssh-auth" => &["ssh-privatekey"],
+            "kubernetes.io/tls" => &["tls.crt", "tls.key"],
+            "kubernetes.io/basic-auth" => {
+                let has = |key| entries(object, "data").any(|(known, _)| known == key);
+                if !has("username") && !has("password") {
+                    errors.push(Error::required(&path.key("username"), ""));
+                    errors.push(Error::required(&path.key("password"), ""));
+                }
+                &[]
+            }
+            _ => &[],
+        };
+        for key in required {
+            if entries(object, "data").all(|(known, _)| known != *key) {
+                errors.push(Error::required(&path.key(key), ""));
+            }
+        }
+        errors
+    }
+
+    fn validate_update(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
+        let mut errors = ErrorList::new();
+        if object.get("type") != old.get("type") {
+            let kind = object.get("type").cloned().unwrap_or_default();
+            errors.push(Error::invalid(&Path::new("type"), kind, "field is immutable"));
+        }
+        errors.extend(immutable(object, old, &["data"]));
+        errors.extend(self.validate(object, scope));
+        errors
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Event;
+
+impl Strategy for Event {
+    fn facts(&self) -> &Facts {
+        &Facts { create_on_update: true, ..Facts::DEFAULT }
+    }
+
+    fn name_rule(&self, _row: &Row) -> NameFn {
+        validation::name_is_dns_subdomain
+    }
+
+    fn garbage_collection(&self) -> GarbageCollection {
+        GarbageCollection::Unsupported
+    }
+}
+
+fn entries<'a>(object: &'a Value, field: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    object.get(field).and_then(Value::as_object).into_iter().flatten().map(|(key, value)| (key.as_str(), value))
+}
+
+fn value_size(value: &Value, encoded: bool) -> usize {
+    let text = value.as_str().unwrap_or_default();
+    if encoded {
+        text.len() / 4 * 3 - text.bytes().rev().take_while(|&byte| byte == b'=').count().min(text.len() / 4 * 3)
+    } else {
+        text.len()
+    }
+}
+
+/// An immutable object stays so, and its data with it.
+fn immutable(object: &Value, old: &Value, fields: &[&str]) -> ErrorList {
+    let is_immutable = |object: &Value| object.get("immutable").and_then(Value::as_bool).unwrap_or(false);
+    if !is_immutable(old) {
+        return ErrorList::new();
+    }
+    let words = "field is immutable when `immutable` is set";
+    let mut errors = ErrorList::new();
+    if !is_immutable(object) {
+        errors.push(Error::forbidden(&Path::new("immutable"), words));
+    }
+    let absent =
+        |value: Option<&Value>| value.is_none_or(|value| value.as_object().is_some_and(serde_json::Map::is_empty));
+    for field in fields {
+        let (new, old) = (object.get(*field), old.get(*field));
+        if new != old && !(absent(new) && absent(old)) {
+            errors.push(Error::forbidden(&Path::new(*field), words));
+        }
+    }
+    errors
+}

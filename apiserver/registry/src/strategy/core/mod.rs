@@ -1,0 +1,21 @@
+//! Kinds of the core group (and definitions of custom resources) that add rules of their own.
+
+mod configuration;
+mod namespace;
+mod pod;
+mod service;
+
+use super::Strategy;
+
+/// The strategy of a resource that has one of its own.
+pub(super) fn strategy(group: &str, resource: &str) -> Option<&'static dyn Strategy> {
+    Some(match (group, resource) {
+        ("", "namespaces") => &namespace::Namespace,
+        ("", "pods") => &pod::Pod,
+        ("", "secrets") => &configuration::Secret,
+        ("", "configmaps") => &configuration::ConfigMap,
+        ("", "services") => &service::Service,
+        ("" | "events.k8s.io", "events") => &configuration::Event,
+        _ => return None,
+    })
+}

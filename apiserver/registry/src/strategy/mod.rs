@@ -1,0 +1,124 @@
+//! What a kind adds to the shared rules of writing. Most kinds add nothing: the split of spec and status, generations,
+//! metadata and deletion are decided by [`Facts`] and carried out by the pipeline for all alike.
+
+mod core;
+mod custom;
+mod facts;
+mod pod_template;
+
+use std::fmt::Debug;
+
+use apimachinery::field::ErrorList;
+use apimachinery::validation::{self, NameFn};
+use serde_json::Value;
+
+use crate::options::DeleteOptions;
+use crate::table::Row;
+
+pub use facts::{Facts, Generation, StatusOnCreate};
+
+/// What is being written.
+#[derive(Clone, Copy, Debug)]
+pub struct Scope<'a> {
+    /// The resource.
+    pub row: &'a Row,
+    /// The subresource, empty for the object itself.
+    pub subresource: &'a str,
+    /// When, in `metav1.Time`'s form.
+    pub now: &'a str,
+}
+
+/// What happens to the dependents of a deleted object when nobody says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GarbageCollection {
+    /// They are deleted in the background.
+    DeleteDependents,
+    /// They stay.
+    OrphanDependents,
+    /// There can be none (events).
+    Unsupported,
+}
+
+/// How a deletion of a kind's own begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// The object, changed, stays until somebody finishes it.
+    Stays,
+    /// It goes at once.
+    Goes,
+}
+
+/// A kind's own rules. Objects are in the version of the request.
+pub trait Strategy: Send + Sync + Debug {
+    /// What the shared rules need to know.
+    fn facts(&self) -> &Facts {
+        &Facts::DEFAULT
+    }
+
+    /// What a name may be.
+    fn name_rule(&self, _row: &Row) -> NameFn {
+        validation::name_is_dns_subdomain
+    }
+
+    /// Values that upstream's decoder fills in and schemas do not state. Called on every decoded object, before anybody
+    /// owns a field.
+    fn apply_defaults(&self, _object: &mut Value) {}
+
+    /// Brings a new object into its first state; the shared rules have reset its status and set its generation.
+    fn prepare_create(&self, _object: &mut Value, _scope: &Scope<'_>) {}
+
+    /// Restores what an update may not change; the shared rules have split spec and status.
+    fn prepare_update(&self, _object: &mut Value, _old: &Value, _scope: &Scope<'_>) {}
+
+    /// What is wrong with a new object, metadata aside.
+    fn validate(&self, _object: &Value, _scope: &Scope<'_>) -> ErrorList {
+        ErrorList::new()
+    }
+
+    /// What is wrong with a change, metadata aside.
+    fn validate_update(&self, object: &Value, _old: &Value, scope: &Scope<'_>) -> ErrorList {
+        self.validate(object, scope)
+    }
+
+    /// Warnings about a new or changed object.
+    fn warnings(&self, _object: &Value, _old: Option<&Value>, _scope: &Scope<'_>) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The seconds for which a deletion is graceful; `None` deletes at once.
+    fn grace_period(&self, _object: &Value, _options: &DeleteOptions) -> Option<i64> {
+        None
+    }
+
+    /// What happens to dependents when nobody says.
+    fn garbage_collection(&self) -> GarbageCollection {
+        GarbageCollection::DeleteDependents
+    }
+
+    /// Whether the answer to a deletion that is done is the object, not a Status.
+    fn returns_deleted(&self) -> bool {
+        false
+    }
+
+    /// What a deletion does first, for kinds that end in their own way (namespaces, definitions); `None` for the usual way. The
+    /// object may be changed.
+    fn begin_delete(&self, _object: &mut Value, _now: &str) -> Option<Begun> {
+        None
+    }
+
+    /// Whether an object without finalizers that is being deleted may go on an update. Namespaces and definitions wait for
+    /// more.
+    fn may_be_removed(&self, _object: &Value) -> bool {
+        true
+    }
+}
+
+/// The strategy of a built-in resource.
+pub(crate) fn builtin(group: &str, resource: &str) -> &'static dyn Strategy {
+    core::strategy(group, resource).unwrap_or_else(|| facts::strategy(group, resource))
+}
+
+/// The strategy of custom resources.
+pub(crate) fn custom() -> &'static dyn Strategy {
+    &custom::CustomResource
+}

@@ -1,0 +1,12 @@
+//! The verbs, one a file. Writes differ in how they make the draft; the pipeline does the rest.
+
+mod create;
+mod delete;
+mod delete_collection;
+mod get;
+mod list;
+mod patch;
+mod update;
+mod watch;
+
+pub(crate) use get::{serve, serve_bytes};

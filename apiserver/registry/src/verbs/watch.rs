@@ -1,0 +1,144 @@
+//! watch: changes of a collection from a revision on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apimachinery::{ObjectExt, StatusError};
+use bytes::Bytes;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use storage::cacher::{Delivery, Freshness, Kind, Start, WatchRequest};
+use tokio::time::Instant;
+
+use super::get::{revision_of, serve_bytes};
+use super::list::select;
+use crate::options::ListOptions;
+use crate::registry::Registry;
+use crate::served::{EventKind, Served, WatchEvent, WatchStream};
+use crate::table::Row;
+use crate::{RequestContext, Target, storage_error};
+
+impl Registry {
+    /// The changes of a collection, or of one object where `target.name` is set.
+    ///
+    /// # Errors
+    /// 400 for selectors that make no sense, 410 for a start that is compacted, 504 for one not reached.
+    pub async fn watch(
+        &self,
+        _ctx: &RequestContext,
+        target: &Target,
+        options: &ListOptions,
+    ) -> Result<WatchStream, StatusError> {
+        let store = self.store_of(target)?;
+        let selection = select(&store, target, options)?;
+        let request = WatchRequest {
+            scope: selection.scope,
+            predicate: selection.predicate,
+            index_value: selection.index_value,
+            start: start(options)?,
+            bookmarks: options.allow_watch_bookmarks,
+            deadline: options.timeout.map(|timeout| Instant::now() + timeout),
+        };
+        let deadline = request.deadline;
+        let initial_events_asked = options.send_initial_events == Some(true);
+        let events = match store.cacher(self.backing()).watch(request).await {
+            Ok(events) => events,
+            // Upstream has said 200 by then: the first event tells.
+            Err(error @ storage::Error::Compacted { .. }) if !initial_events_asked => {
+                let event = error_event(&storage_error::watch(&error, target));
+                return Ok(futures::stream::iter([event]).boxed());
+            }
+            Err(error) => return Err(storage_error::watch(&error, target)),
+        };
+        let row = target.row.clone();
+        let of = target.clone();
+        let events = events.filter_map(move |event| {
+            let event = match event {
+                Ok(delivery) => Some(event_of(&delivery, &row)),
+                // The client resumes where it was; upstream ends the stream without a word, too.
+                Err(storage::Error::Lagged) => None,
+                Err(error) => Some(error_event(&storage_error::watch(&error, &of))),
+            };
+            futures::future::ready(event)
+        });
+        Ok(match deadline {
+            // A little later than the cache's own deadline, so that its last bookmark gets out.
+            Some(deadline) => events.take_until(tokio::time::sleep_until(deadline + Duration::from_millis(1))).boxed(),
+            None => events.boxed(),
+        })
+    }
+}
+
+fn start(options: &ListOptions) -> Result<Start, StatusError> {
+    let revision = match options.resource_version.as_str() {
+        "" => None,
+        text => Some(revision_of(text)?),
+    };
+    Ok(match (options.send_initial_events, revision) {
+        (Some(true), None) => Start::InitialEvents(Freshness::Consistent),
+        (Some(true), Some(0)) => Start::InitialEvents(Freshness::Any),
+        (Some(true), Some(revision)) => Start::InitialEvents(Freshness::NotOlderThan(revision)),
+        (Some(false), None) => Start::FromNow,
+        (Some(false), Some(0)) => Start::FromAny,
+        (None, None | Some(0)) => Start::FromAnyThenNow,
+        (_, Some(revision)) => Start::Revision(revision),
+    })
+}
+
+fn event_of(delivery: &Delivery, row: &Row) -> WatchEvent {
+    let kind = match delivery.kind() {
+        Kind::Added => EventKind::Added,
+        Kind::Modified => EventKind::Modified,
+        Kind::Deleted => EventKind::Deleted,
+        Kind::Bookmark => return bookmark(delivery, row),
+    };
+    let (Some(object), Some(framed)) = (delivery.object(), delivery.framed()) else {
+        return error_event(&StatusError::internal("an event without an object"));
+    };
+    if row.serves_as_stored() {
+        return WatchEvent { kind, object: Served::from_bytes(object), framed };
+    }
+    match serve_bytes(object, row) {
+        Ok(object) => WatchEvent { kind, framed: frame(kind, object.bytes()), object },
+        Err(error) => error_event(&error),
+    }
+}
+
+fn bookmark(delivery: &Delivery, row: &Row) -> WatchEvent {
+    let mut object = json!({"apiVersion": row.api_version(), "kind": row.kind, "metadata": {"resourceVersion": delivery.revision().to_string()}});
+    if delivery.is_initial_events_end() {
+        object.set_annotation("k8s.io/initial-events-end", "true");
+    }
+    if let Some(schema) = row.schema().filter(|_| !row.is_custom()) {
+        // Upstream sends an empty object of the kind: what Go always writes is there (`spec: {}`).
+        schema.apply_defaults(&mut object);
+        keep_structure(&mut object);
+    }
+    let object = Served::from_value(Arc::new(object));
+    WatchEvent { kind: EventKind::Bookmark, framed: frame(EventKind::Bookmark, object.bytes()), object }
+}
+
+/// Of an empty object's defaults only the structure is in Go's zero value, not the values.
+fn keep_structure(object: &mut Value) {
+    let Some(fields) = object.as_object_mut() else { return };
+    for (name, value) in fields.iter_mut() {
+        if let (true, Value::Object(inner)) = (!matches!(name.as_str(), "metadata"), value) {
+            inner.retain(|_, value| value.is_object() || value.is_null());
+        }
+    }
+}
+
+fn error_event(error: &StatusError) -> WatchEvent {
+    let bytes = Bytes::from(serde_json::to_vec(error.status()).unwrap_or_default());
+    WatchEvent { kind: EventKind::Error, framed: frame(EventKind::Error, &bytes), object: Served::from_bytes(bytes) }
+}
+
+fn frame(kind: EventKind, object: &[u8]) -> Bytes {
+    let mut framed = Vec::with_capacity(object.len() + 40);
+    framed.extend_from_slice(b"{\"type\":\"");
+    framed.extend_from_slice(kind.as_str().as_bytes());
+    framed.extend_from_slice(b"\",\"object\":");
+    framed.extend_from_slice(object);
+    framed.extend_from_slice(b"}\n");
+    framed.into()
+}
