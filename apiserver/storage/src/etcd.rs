@@ -1,17 +1,33 @@
 //! The store for several servers: etcd, version 3.5.13 or later (older ones answer progress requests wrongly).
+//!
+//! Conditional writes are transactions that compare the key's `mod_revision`; the branch not taken reads the key. A
+//! watch whose stream breaks goes on from the last event it brought, and ends only where history is gone or etcd
+//! stays away.
+
+mod call;
+mod connect;
+mod failure;
+mod lease;
+mod watch_feed;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use etcd_client::{Compare, CompareOp, GetOptions, GetResponse, PutOptions, Txn, TxnOp, TxnOpResponse, TxnResponse};
 
-use crate::{Got, ListOptions, Listed, Outcome, Result, Revision, Storage, Watch};
+use crate::{Error, Got, KeyValue, ListOptions, Listed, Outcome, Result, Revision, Storage, Watch, prefix};
+use call::{Caller, Repeat};
+use failure::Failure;
+use lease::Leases;
+
+pub use connect::ConnectError;
 
 /// Where etcd is and how to talk to it.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// URLs, e.g. `https://10.0.0.1:2379`; those without a scheme are http.
+    /// URLs, e.g. `https://10.0.0.1:2379`; those without a scheme are http, or https if `tls` names files.
     pub endpoints: Vec<String>,
     /// For `https` endpoints.
     pub tls: Tls,
@@ -19,6 +35,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long a request may take.
     pub request_timeout: Duration,
+    /// How long the request of a health check may take (upstream: 2 s).
+    pub check_timeout: Duration,
 }
 
 /// Files in PEM form.
@@ -40,66 +58,225 @@ impl Options {
             tls: Tls::default(),
             connect_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(30),
+            check_timeout: Duration::from_secs(2),
         }
     }
 }
 
-/// Why etcd could not be reached or used; each is one line for the person who started the server.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The options contradict each other or name an unreadable file.
-    #[error("etcd options: {0}")]
-    Options(String),
-    /// No endpoint answered.
-    #[error("etcd cannot be reached at {endpoints}: {detail}")]
-    Unreachable {
-        /// The endpoints tried.
-        endpoints: String,
-        /// The last failure.
-        detail: String,
-    },
-}
+/// How many pairs one request reads where a list has no limit of its own.
+const PAGE: usize = 5000;
 
 /// A store in etcd. The prefix of all keys is the caller's business.
-pub struct Etcd {}
+pub struct Etcd {
+    caller: Caller,
+    watches: etcd_client::WatchClient,
+    leases: Leases,
+    request_timeout: Duration,
+    check_timeout: Duration,
+}
 
 impl Etcd {
     /// Connects, and waits until an endpoint has answered a read.
-    pub async fn connect(_options: Options) -> Result<Self, ConnectError> {
-        todo!()
+    pub async fn connect(options: Options) -> Result<Self, ConnectError> {
+        let client = connect::client(&options).await?;
+        let kv = client.kv_client().max_decoding_message_size(usize::MAX);
+        let store = Self {
+            caller: Caller::new(kv, options.endpoints.len(), options.request_timeout),
+            watches: client.watch_client().max_decoding_message_size(usize::MAX),
+            leases: Leases::new(client.lease_client()),
+            request_timeout: options.request_timeout,
+            check_timeout: options.check_timeout,
+        };
+        connect::wait(&store, client, &options).await?;
+        Ok(store)
+    }
+
+    async fn range(&self, key: &[u8], options: GetOptions) -> Result<GetResponse, Failure> {
+        let key = if key.is_empty() { b"\0".to_vec() } else { key.to_vec() };
+        let get = |mut kv: etcd_client::KvClient| {
+            let (key, options) = (key.clone(), options.clone());
+            async move { kv.get(key, Some(options)).await }
+        };
+        self.caller.call(Repeat::Always, get).await
+    }
+
+    /// Reads at `options.revision`, and says so if etcd no longer, or not yet, has it.
+    async fn range_at(&self, key: &[u8], options: GetOptions, revision: Option<Revision>) -> Result<GetResponse> {
+        match self.range(key, options).await {
+            Err(Failure::Compacted) => {
+                Err(Error::Compacted { requested: revision.unwrap_or_default(), compacted: 0 })
+            }
+            Err(Failure::Future) => self.future(revision.unwrap_or_default()).await,
+            other => other.map_err(Failure::into_error),
+        }
+    }
+
+    /// The error of a revision that is not reached.
+    async fn future<T>(&self, requested: Revision) -> Result<T> {
+        let current = self.current_revision().await?;
+        Err(Error::FutureRevision { requested, current })
+    }
+
+    /// Does `then` if the key's `mod_revision` is `expected`, else reads it.
+    async fn compare(&self, key: &[u8], expected: Revision, then: TxnOp) -> Result<Outcome, Failure> {
+        let transaction = Txn::new()
+            .when([Compare::mod_revision(key, CompareOp::Equal, number(expected))])
+            .and_then([then])
+            .or_else([TxnOp::get(key, None)]);
+        let commit = |mut kv: etcd_client::KvClient| {
+            let transaction = transaction.clone();
+            async move { kv.txn(transaction).await }
+        };
+        outcome(&self.caller.call(Repeat::IfUnsent, commit).await?)
     }
 }
 
 #[async_trait]
 impl Storage for Etcd {
-    async fn get(&self, _key: &[u8]) -> Result<Got> {
-        todo!()
+    async fn get(&self, key: &[u8]) -> Result<Got> {
+        let mut response = self.range(key, GetOptions::new()).await.map_err(Failure::into_error)?;
+        got(&mut response).map_err(Failure::into_error)
     }
-    async fn list(&self, _prefix: &[u8], _options: ListOptions) -> Result<Listed> {
-        todo!()
+
+    async fn list(&self, prefix: &[u8], options: ListOptions) -> Result<Listed> {
+        let mut at = options.revision.filter(|&revision| revision != 0);
+        let end = prefix::end(prefix);
+        let within = |key: &[u8]| end.as_deref().is_none_or(|end| key < end);
+        let range_end = end.clone().unwrap_or_else(|| b"\0".to_vec());
+        let mut start = options.start.map_or_else(|| Bytes::copy_from_slice(prefix), |start| start.max(Bytes::copy_from_slice(prefix)));
+        let mut kvs: Vec<KeyValue> = Vec::new();
+        // A start beyond the prefix reads nothing, but the revision is still found out and checked.
+        let nothing = !within(&start);
+        if nothing {
+            start = Bytes::copy_from_slice(prefix);
+        }
+        loop {
+            let limit = if options.limit == 0 { PAGE } else { options.limit.min(PAGE) };
+            let limit = if options.limit == 0 { limit } else { limit.min(options.limit - kvs.len()) };
+            let request = GetOptions::new().with_range(range_end.clone()).with_revision(at.map_or(0, number));
+            let request = if nothing {
+                request.with_count_only()
+            } else {
+                request.with_limit(i64::try_from(limit).unwrap_or(i64::MAX))
+            };
+            let mut response = self.range_at(&start, request, at).await?;
+            let revision = match at {
+                Some(revision) => revision,
+                None => header(response.header()).map_err(Failure::into_error)?,
+            };
+            if nothing {
+                return Ok(Listed { revision, kvs, remaining: 0 });
+            }
+            at = Some(revision);
+            let read = response.kvs().len();
+            let remaining = u64::try_from(response.count()).unwrap_or(0).saturating_sub(read as u64);
+            kvs.extend(response.take_kvs().into_iter().map(pair));
+            if remaining == 0 || read == 0 || kvs.len() == options.limit {
+                return Ok(Listed { revision, kvs, remaining });
+            }
+            if let Some(last) = kvs.last() {
+                start = [&last.key[..], b"\0"].concat().into();
+            }
+        }
     }
+
     async fn compare_and_put(
         &self,
-        _key: &[u8],
-        _expected: Revision,
-        _value: Bytes,
-        _ttl: Option<Duration>,
+        key: &[u8],
+        expected: Revision,
+        value: Bytes,
+        ttl: Option<Duration>,
     ) -> Result<Outcome> {
-        todo!()
+        let size = key.len() + value.len();
+        let mut attempts = 0;
+        loop {
+            let lease = match ttl {
+                Some(ttl) => Some(self.leases.get(ttl, self.request_timeout).await.map_err(Failure::into_error)?),
+                None => None,
+            };
+            let options = lease.map(|lease| PutOptions::new().with_lease(lease));
+            attempts += 1;
+            match self.compare(key, expected, TxnOp::put(key, value.clone(), options)).await {
+                Err(Failure::LeaseNotFound) if attempts == 1 => self.leases.forget().await,
+                Err(Failure::TooLarge) => return Err(Error::TooLarge { size, limit: failure::DEFAULT_LIMIT }),
+                other => return other.map_err(Failure::into_error),
+            }
+        }
     }
-    async fn compare_and_delete(&self, _key: &[u8], _expected: Revision) -> Result<Outcome> {
-        todo!()
+
+    async fn compare_and_delete(&self, key: &[u8], expected: Revision) -> Result<Outcome> {
+        // To etcd a missing key has mod_revision 0, and deleting it is a success that changes nothing.
+        if expected == 0 {
+            return Ok(Outcome::Mismatch(self.get(key).await?));
+        }
+        self.compare(key, expected, TxnOp::delete(key, None)).await.map_err(Failure::into_error)
     }
-    async fn watch(&self, _prefix: &[u8], _after: Revision) -> Result<Watch> {
-        todo!()
+
+    async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch> {
+        watch_feed::start(self.watches.clone(), prefix, after, self.request_timeout).await
     }
+
     async fn current_revision(&self) -> Result<Revision> {
-        todo!()
+        let options = GetOptions::new().with_count_only();
+        let response = self.range(b"compact_rev_key", options).await.map_err(Failure::into_error)?;
+        header(response.header()).map_err(Failure::into_error)
     }
-    async fn compact(&self, _revision: Revision) -> Result<()> {
-        todo!()
+
+    async fn compact(&self, revision: Revision) -> Result<()> {
+        let compact = |mut kv: etcd_client::KvClient| async move { kv.compact(number(revision), None).await };
+        match self.caller.call(Repeat::Always, compact).await {
+            // It was done before, perhaps by another server.
+            Ok(_) | Err(Failure::Compacted) => Ok(()),
+            Err(Failure::Future) => self.future(revision).await,
+            Err(failure) => Err(failure.into_error()),
+        }
     }
+
     async fn check(&self) -> Result<()> {
-        todo!()
+        let read = self.range(b"health", GetOptions::new().with_count_only());
+        match tokio::time::timeout(self.check_timeout, read).await {
+            Ok(answer) => answer.map(drop).map_err(Failure::into_error),
+            Err(_) => Err(Error::Timeout),
+        }
     }
+}
+
+/// As etcd counts. What is beyond its numbers is beyond its revisions.
+fn number(revision: Revision) -> i64 {
+    i64::try_from(revision).unwrap_or(i64::MAX)
+}
+
+/// As we count.
+fn revision(number: i64) -> Revision {
+    Revision::try_from(number).unwrap_or_default()
+}
+
+fn header(header: Option<&etcd_client::ResponseHeader>) -> Result<Revision, Failure> {
+    header.map(|header| revision(header.revision())).ok_or_else(|| Failure::Other(no_header()))
+}
+
+fn no_header() -> Error {
+    Error::Corrupt("etcd answered without a header".to_owned())
+}
+
+fn pair(kv: etcd_client::KeyValue) -> KeyValue {
+    let mod_revision = revision(kv.mod_revision());
+    let (key, value) = kv.into_key_value();
+    KeyValue { key: key.into(), value: value.into(), mod_revision }
+}
+
+fn got(response: &mut GetResponse) -> Result<Got, Failure> {
+    Ok(Got { revision: header(response.header())?, kv: response.take_kvs().pop().map(pair) })
+}
+
+fn outcome(response: &TxnResponse) -> Result<Outcome, Failure> {
+    let at = header(response.header())?;
+    if response.succeeded() {
+        return Ok(Outcome::Done(at));
+    }
+    let kv = match response.op_responses().pop() {
+        Some(TxnOpResponse::Get(mut response)) => response.take_kvs().pop().map(pair),
+        _ => None,
+    };
+    Ok(Outcome::Mismatch(Got { revision: at, kv }))
 }

@@ -147,6 +147,13 @@ impl Snapshot {
         Ok(history)
     }
 
+    /// How many entries the index and the log have.
+    #[cfg(test)]
+    pub(super) fn sizes(&self) -> Result<(u64, u64), Failure> {
+        use redb::ReadableTableMetadata;
+        Ok((self.index.len()?, self.log.len()?))
+    }
+
     fn check_compacted(&self, requested: Revision) -> Result<(), Failure> {
         if requested < self.compacted {
             return Err(Failure::Answer(Error::Compacted { requested, compacted: self.compacted }));
