@@ -72,6 +72,15 @@ impl Quantity {
         self.amount.rounded_to(-3)
     }
 
+    /// This with no more than three decimals, rounded up (away from zero): what upstream stores in resource lists.
+    #[must_use]
+    pub fn rounded_up_to_milli(&self) -> Self {
+        match self.amount.rounded_up(-3) {
+            (_, true) => self.clone(),
+            (amount, false) => Self { amount, format: self.format, source: None },
+        }
+    }
+
     /// Whether this is a whole number that fits.
     pub fn as_i64(&self) -> Option<i64> {
         self.amount.to_i64()

@@ -147,6 +147,9 @@ fn values_are_rounded_up_and_saturate() {
     ] {
         assert_eq!((quantity(text).value(), quantity(text).milli_value()), (value, milli), "{text}");
     }
+    for (text, want) in [("0.0001", "1m"), ("1500u", "2m"), ("-1500u", "-2m"), ("1.500", "1.500"), ("1Ki", "1Ki")] {
+        assert_eq!(quantity(text).rounded_up_to_milli().to_string(), want, "{text}");
+    }
     assert_eq!(quantity("1500m").as_i64(), None);
     assert_eq!(quantity("3k").as_i64(), Some(3000));
     assert!((quantity("1500m").as_f64() - 1.5).abs() < f64::EPSILON);

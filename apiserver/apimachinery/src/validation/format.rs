@@ -241,6 +241,51 @@ pub fn is_valid_port_number(port: i64) -> Messages {
     if (1..=65535).contains(&port) { Messages::new() } else { vec![range_message(1, 65535)] }
 }
 
+/// A whole number and a percent sign.
+pub fn is_valid_percent(text: &str) -> Messages {
+    let digits = text.strip_suffix('%').unwrap_or_default();
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Messages::new();
+    }
+    let words = "a valid percent string must be a numeric string followed by an ending '%'";
+    vec![regex_message(words, "[0-9]+%", &["1%", "93%"])]
+}
+
+/// An RFC 1123 subdomain whose labels may have underscores, at the start too: a DNS search path.
+pub fn is_dns1123_subdomain_with_underscore(text: &str) -> Messages {
+    const REGEX: &str = r"_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?(\._?[a-z0-9]([-_a-z0-9]*[a-z0-9])?)*";
+    let matches = |text: &str| {
+        text.split('.').all(|label| {
+            let label = label.strip_prefix('_').unwrap_or(label);
+            is_framed(label, is_lower_or_digit, |byte| is_lower_or_digit(byte) || matches!(byte, b'-' | b'_'))
+        })
+    };
+    check(text, DNS1123_SUBDOMAIN_MAX, matches, || {
+        let words = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character";
+        regex_message(words, REGEX, &["example.com"])
+    })
+}
+
+/// The name of an environment variable: printable ASCII without `=`.
+pub fn is_relaxed_env_var_name(text: &str) -> Messages {
+    if text.is_empty() {
+        return vec!["environment variable name must be non-empty".to_owned()];
+    }
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte) && byte != b'=') {
+        return Messages::new();
+    }
+    vec!["a valid environment variable name must consist only of printable ASCII characters other than '='".to_owned()]
+}
+
+/// The name of an HTTP header.
+pub fn is_http_header_name(text: &str) -> Messages {
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Messages::new();
+    }
+    let words = "a valid HTTP header must consist of alphanumeric characters or '-'";
+    vec![regex_message(words, "[-A-Za-z0-9]+", &["X-Header-Name"])]
+}
+
 /// Names that are RFC 1123 subdomains: the rule of most kinds and of custom resources.
 pub fn name_is_dns_subdomain(name: &str, prefix: bool) -> Messages {
     with_masked_dash(name, prefix, is_dns1123_subdomain)
