@@ -90,10 +90,8 @@ pub(super) fn custom(column: &Column, path: &jsonpath::Path, object: &Value, clo
             Value::Null => Value::Null,
             value => clock.custom_age(value).into(),
         },
-        _ => {
-            let shown: Vec<String> = found.iter().map(|value| text(value)).collect();
-            shown.join(",").into()
-        }
+        // Of several results the first is shown.
+        _ => text(first).into(),
     }
 }
 

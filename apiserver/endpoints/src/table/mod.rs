@@ -101,10 +101,20 @@ impl Columns {
         }
     }
 
+    /// What a row says of its object: that a Pod has ended.
+    fn conditions(&self, object: &Value) -> Option<Value> {
+        match self {
+            Self::BuiltIn(row, _) if row.gvr.resource == "pods" && row.gvr.group.is_empty() => {
+                printers::pod::conditions(printers::Object(object))
+            }
+            _ => None,
+        }
+    }
+
     fn cells(&self, object: &Value, clock: Clock) -> Vec<Value> {
         match self {
             Self::BuiltIn(row, printer) => {
-                let mut cells = printer(object, clock);
+                let mut cells = printer(printers::Object(object), clock);
                 // A printer and its columns are written apart: the row's columns decide.
                 let width = if row.columns.is_empty() { 2 } else { row.columns.len() };
                 cells.resize(width, Value::Null);
@@ -243,13 +253,17 @@ impl Printer {
 
     fn push_row(&self, object: &Served, out: &mut Vec<u8>) {
         let bytes = object.bytes();
-        let cells = match object.value() {
-            Ok(value) => self.columns.cells(&value, self.clock),
-            Err(_) => Vec::new(),
+        let (cells, conditions) = match object.value() {
+            Ok(value) => (self.columns.cells(&value, self.clock), self.columns.conditions(&value)),
+            Err(_) => (Vec::new(), None),
         };
         out.extend_from_slice(br#"{"cells":"#);
         // Writing JSON values to memory does not fail.
         let _ = serde_json::to_writer(&mut *out, &cells);
+        if let Some(conditions) = conditions {
+            out.extend_from_slice(br#","conditions":"#);
+            let _ = serde_json::to_writer(&mut *out, &conditions);
+        }
         out.extend_from_slice(br#","object":"#);
         match self.include {
             IncludeObject::Object => out.extend_from_slice(bytes),
