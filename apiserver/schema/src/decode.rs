@@ -164,7 +164,8 @@ fn embedded_value(
     }
 }
 
-/// Turns whole floats into integers: so Go writes a float64.
+/// Brings numbers into the form that Go writes them in: whole floats as integers, and integers beyond int64, which are
+/// floats to Go, with a float's digits.
 fn integral(value: &mut Value) {
     match value {
         Value::Number(number) => integral_number(number),
@@ -175,9 +176,15 @@ fn integral(value: &mut Value) {
 }
 
 fn integral_number(number: &mut Number) {
-    if let Some(float) = number.as_f64().filter(|f| number.is_f64() && f.fract() == 0.0)
-        && float.abs() < 9_007_199_254_740_992.0
-    {
+    if number.is_i64() {
+        return;
+    }
+    let Some(float) = number.as_f64().filter(|float| float.fract() == 0.0) else { return };
+    if number.is_u64() {
+        if let Ok(rounded) = float.to_string().parse::<u64>() {
+            *number = rounded.into();
+        }
+    } else if float.abs() < 9_007_199_254_740_992.0 {
         // Below 2^53: the conversion is exact.
         #[allow(clippy::cast_possible_truncation)]
         let whole = float as i64;

@@ -25,6 +25,9 @@ pub(crate) fn drop_empties(node: &Node, value: &mut Value) {
             object.retain(|key, value| {
                 let Some(property) = node.property(key) else { return true };
                 drop_empties(&property.node, value);
+                if property.emission == Emission::Always && is_zero(value) && is_list_or_map(&property.node) {
+                    *value = Value::Null;
+                }
                 match property.emission {
                     Emission::Keep => !value.is_null(),
                     Emission::Omit => !is_zero(value),
@@ -39,6 +42,10 @@ pub(crate) fn drop_empties(node: &Node, value: &mut Value) {
         }
         _ => {}
     }
+}
+
+fn is_list_or_map(node: &Node) -> bool {
+    node.reference.is_none() && (node.kind == Kind::Array || node.additional().is_some())
 }
 
 /// The same for the metadata of a custom resource.
