@@ -1,7 +1,5 @@
 //! The words and signs of a label selector.
 
-use std::borrow::Cow;
-
 /// A word or a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -50,8 +48,8 @@ impl<'a> Token<'a> {
     }
 
     /// The text this was read from.
-    pub(super) fn literal(self) -> Cow<'a, str> {
-        Cow::Borrowed(match self {
+    pub(super) fn literal(self) -> &'a str {
+        match self {
             Self::End => "",
             Self::Word(word) => word,
             Self::In => "in",
@@ -65,7 +63,7 @@ impl<'a> Token<'a> {
             Self::Open => "(",
             Self::Close => ")",
             Self::Comma => ",",
-        })
+        }
     }
 }
 
