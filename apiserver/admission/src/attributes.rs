@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use apimachinery::gvk::{GroupVersionKind, GroupVersionResource};
 use apimachinery::user::UserInfo;
+use apimachinery::{ObjectExt, StatusError};
 use serde_json::Value;
 
 /// What a request is about to do. Patches are updates (or creates, where an apply makes the object).
@@ -56,6 +57,18 @@ pub struct Attributes {
     pub dry_run: bool,
     /// Who asks.
     pub user: Arc<UserInfo>,
+}
+
+impl Attributes {
+    /// The 403 with which a plugin refuses. An object that has no name yet is called by its generateName.
+    pub fn forbidden(&self, words: &str) -> StatusError {
+        let of_object = || {
+            let object = self.object.as_ref()?;
+            [object.name(), object.generate_name()].into_iter().find(|name| !name.is_empty())
+        };
+        let name = Some(self.name.as_str()).filter(|name| !name.is_empty()).or_else(of_object).unwrap_or("Unknown");
+        StatusError::forbidden(&self.resource.group_resource(), name, words)
+    }
 }
 
 /// Collects what plugins say beside their verdict; shared by one request's whole chain.

@@ -7,6 +7,8 @@ mod attributes;
 mod chain;
 mod lister;
 pub mod namespace_lifecycle;
+#[cfg(test)]
+mod testing;
 pub mod webhook;
 
 pub use attributes::{Attributes, Context, Operation};

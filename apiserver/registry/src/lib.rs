@@ -22,6 +22,8 @@ mod store;
 pub mod strategy;
 mod subresource;
 pub mod table;
+#[cfg(test)]
+mod tests;
 mod verbs;
 pub mod version;
 

@@ -1,0 +1,100 @@
+use super::*;
+
+fn owners(object: &Value) -> Vec<(String, String, Value)> {
+    let text = |entry: &Value, field: &str| entry[field].as_str().unwrap_or_default().to_owned();
+    object
+        .managed_fields()
+        .iter()
+        .map(|entry| (text(entry, "manager"), text(entry, "operation"), entry["fieldsV1"].clone()))
+        .collect()
+}
+
+#[tokio::test]
+async fn an_update_owns_what_it_writes() {
+    let server = Server::start();
+    let made = server.create("v1/configmaps", config_map("a")).await.unwrap();
+    assert_eq!(owners(&made), [("test".into(), "Update".into(), json!({"f:data": {".": {}, "f:k": {}}}))]);
+    let bare = json!({"metadata": {"name": "bare"}});
+    assert!(server.create("v1/configmaps", bare).await.unwrap().managed_fields().is_empty());
+}
+
+#[tokio::test]
+async fn structs_that_are_always_there_are_nobody_s() {
+    let server = Server::start();
+    let made = server
+        .create("v1/resourcequotas", json!({"metadata": {"name": "q"}, "spec": {"hard": {"cpu": "2"}}}))
+        .await
+        .unwrap();
+    assert_eq!(owners(&made)[0].2, json!({"f:spec": {"f:hard": {".": {}, "f:cpu": {}}}}));
+}
+
+#[tokio::test]
+async fn an_apply_makes_owns_and_removes() {
+    let server = Server::start();
+    let config =
+        |data: Value| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": data});
+    let made = server.apply("v1/configmaps/a", "m1", false, config(json!({"a": "1", "b": "2"}))).await.unwrap();
+    assert_eq!(owners(&made), [("m1".into(), "Apply".into(), json!({"f:data": {"f:a": {}, "f:b": {}}}))]);
+    let fewer = server.apply("v1/configmaps/a", "m1", false, config(json!({"a": "1"}))).await.unwrap();
+    assert_eq!(fewer["data"], json!({"a": "1"}));
+    let again = server.apply("v1/configmaps/a", "m1", false, config(json!({"a": "1"}))).await.unwrap();
+    assert_eq!(again, fewer);
+    let conflict = server.apply("v1/configmaps/a", "m2", false, config(json!({"a": "9"}))).await;
+    assert_eq!(words(conflict), (409, "Apply failed with 1 conflict: conflict with \"m1\": .data.a".into()));
+    let forced = server.apply("v1/configmaps/a", "m2", true, config(json!({"a": "9"}))).await.unwrap();
+    assert_eq!(owners(&forced).iter().map(|owner| owner.0.as_str()).collect::<Vec<_>>(), ["m2"]);
+}
+
+#[tokio::test]
+async fn an_apply_s_body_is_checked() {
+    let server = Server::start();
+    let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x", "finalizers": ["ex.io/q", "ex.io/q"]}});
+    assert_eq!(
+        words(server.apply("v1/configmaps/x", "m", false, body).await),
+        (500, "failed to create typed patch object (/x; /v1, Kind=ConfigMap): .metadata.finalizers: duplicate entries for key [=\"ex.io/q\"]".into())
+    );
+    let other = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}});
+    assert_eq!(
+        words(server.apply("v1/configmaps/x", "m", false, other).await),
+        (400, "invalid object type: /v1, Kind=Secret".into())
+    );
+}
+
+#[tokio::test]
+async fn a_scale_s_owner_owns_the_object_s_replicas() {
+    let server = Server::start();
+    let set = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"name": "r"}, "spec": {"replicas": 1,
+        "selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    server.apply("apps/v1/replicasets/r", "m1", false, set).await.unwrap();
+    let scale =
+        json!({"apiVersion": "autoscaling/v1", "kind": "Scale", "metadata": {"name": "r"}, "spec": {"replicas": 3}});
+    assert_eq!(
+        words(server.apply("apps/v1/replicasets/r/scale", "m2", false, scale.clone()).await),
+        (409, "Apply failed with 1 conflict: conflict with \"m1\": .spec.replicas".into())
+    );
+    server.apply("apps/v1/replicasets/r/scale", "m2", true, scale).await.unwrap();
+    let stored = server.get("apps/v1/replicasets/r").await.unwrap();
+    assert_eq!(stored["spec"]["replicas"], 3);
+    let of_m2 = stored.managed_fields().iter().find(|entry| entry["manager"] == "m2").unwrap();
+    assert_eq!((&of_m2["subresource"], &of_m2["apiVersion"]), (&json!("scale"), &json!("apps/v1")));
+    assert_eq!(of_m2["fieldsV1"], json!({"f:spec": {"f:replicas": {}}}));
+}
+
+#[tokio::test]
+async fn only_ten_updaters_are_kept_apart_and_owners_can_be_forgotten() {
+    let server = Server::start();
+    server.create("v1/configmaps", config_map("a")).await.unwrap();
+    for n in 0..12 {
+        let options = PatchOptions { field_manager: format!("m{n:02}"), ..PatchOptions::default() };
+        let patch = Patch::Merge(json!({"data": {format!("k{n}"): "v"}}).to_string().into());
+        server.patch("v1/configmaps/a", patch, options).await.unwrap();
+    }
+    let object = server.get("v1/configmaps/a").await.unwrap();
+    assert_eq!(object.managed_fields().len(), 10);
+    assert!(owners(&object).iter().any(|owner| owner.0 == "ancient-changes"));
+    let reset = server.merge("v1/configmaps/a", json!({"metadata": {"managedFields": [{}]}})).await.unwrap();
+    assert!(reset.managed_fields().is_empty());
+    let after = server.merge("v1/configmaps/a", json!({"data": {"z": "1"}})).await.unwrap();
+    assert!(after.managed_fields().is_empty());
+}

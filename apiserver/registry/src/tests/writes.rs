@@ -1,0 +1,176 @@
+use super::*;
+
+#[tokio::test]
+async fn a_new_object_gets_its_identity_and_is_read_back() {
+    let server = Server::start();
+    let made = server.create("v1/configmaps", config_map("a")).await.unwrap();
+    assert_eq!((made.namespace(), made.uid().len(), made.resource_version().is_empty()), ("ns", 36, false));
+    assert!(made.creation_timestamp().ends_with('Z'));
+    assert_eq!(server.get("v1/configmaps/a").await.unwrap(), made);
+    assert_eq!(
+        words(server.create("v1/configmaps", config_map("a")).await),
+        (409, "configmaps \"a\" already exists".into())
+    );
+}
+
+#[tokio::test]
+async fn upstream_s_words_for_bad_names_namespaces_and_versions() {
+    let server = Server::start();
+    let with = |change: Value| {
+        let mut object = config_map("a");
+        json_merge(&mut object, &change);
+        object
+    };
+    let cases = [
+        (
+            with(json!({"metadata": {"namespace": "other"}})),
+            400,
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
+        (
+            with(json!({"metadata": {"name": null}})),
+            422,
+            "ConfigMap \"\" is invalid: metadata.name: Required value: name or generateName is required",
+        ),
+        (
+            with(json!({"metadata": {"resourceVersion": "5"}})),
+            500,
+            "resourceVersion should not be set on objects to be created",
+        ),
+        (
+            with(json!({"data": {"k": 1}})),
+            400,
+            "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: json: cannot unmarshal number into Go struct field \
+          ConfigMap.data of type string",
+        ),
+        (
+            with(json!({"kind": "Secret"})),
+            400,
+            "Secret in version \"v1\" cannot be handled as a ConfigMap: converting (v1.Secret) to (core.ConfigMap): unknown conversion",
+        ),
+    ];
+    for (object, code, expected) in cases {
+        assert_eq!(words(server.create("v1/configmaps", object).await), (code, expected.into()));
+    }
+}
+
+#[tokio::test]
+async fn an_update_needs_the_current_version_where_one_is_sent() {
+    let server = Server::start();
+    let made = server.create("v1/configmaps", config_map("a")).await.unwrap();
+    let mut next = made.clone();
+    next["data"]["k"] = "w".into();
+    let updated = server.update("v1/configmaps/a", next.clone()).await.unwrap();
+    assert_ne!(updated.resource_version(), made.resource_version());
+    assert_eq!((updated.uid(), updated.creation_timestamp()), (made.uid(), made.creation_timestamp()));
+    let stale = "Operation cannot be fulfilled on configmaps \"a\": the object has been modified; please apply your changes to \
+                 the latest version and try again";
+    assert_eq!(words(server.update("v1/configmaps/a", next).await), (409, stale.into()));
+    let unconditional = server.update("v1/configmaps/a", config_map("a")).await.unwrap();
+    assert_eq!(unconditional["data"]["k"], "v");
+    assert_eq!(
+        words(server.update("v1/configmaps/b", config_map("b")).await),
+        (404, "configmaps \"b\" not found".into())
+    );
+    assert_eq!(
+        words(server.update("v1/configmaps/a", config_map("b")).await),
+        (400, "the name of the object (b) does not match the name on the URL (a)".into())
+    );
+}
+
+#[tokio::test]
+async fn a_write_that_changes_nothing_makes_no_revision() {
+    let server = Server::start();
+    let made = server.create("v1/configmaps", config_map("a")).await.unwrap();
+    assert_eq!(server.update("v1/configmaps/a", config_map("a")).await.unwrap(), made);
+    assert_eq!(server.merge("v1/configmaps/a", json!({"data": {"k": "v"}})).await.unwrap(), made);
+    assert_eq!(server.get("v1/configmaps/a").await.unwrap(), made);
+}
+
+#[tokio::test]
+async fn a_dry_run_answers_and_stores_nothing() {
+    let server = Server::start();
+    let options = CreateOptions { dry_run: true, ..CreateOptions::default() };
+    let target = server.target("v1/configmaps");
+    let written = server.registry.create(&server.ctx, &target, config_map("a").into(), &options).await.unwrap();
+    assert_eq!(written.object.value().unwrap().resource_version(), "");
+    assert_eq!(words(server.get("v1/configmaps/a").await).0, 404);
+}
+
+#[tokio::test]
+async fn spec_and_status_are_written_apart_and_generation_counts_spec() {
+    let server = Server::start();
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d"}, "status": {"replicas": 9},
+        "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}},
+            "spec": {"containers": [{"name": "c", "image": "i"}]}}}});
+    let made = server.create("apps/v1/deployments", deployment).await.unwrap();
+    assert_eq!((made.generation(), &made["status"]), (1, &json!({})));
+    let status = server
+        .merge("apps/v1/deployments/d/status", json!({"status": {"replicas": 2}, "spec": {"replicas": 7}}))
+        .await
+        .unwrap();
+    assert_eq!((status.generation(), &status["status"]["replicas"]), (1, &json!(2)));
+    assert_ne!(status["spec"]["replicas"], json!(7));
+    let spec = server
+        .merge("apps/v1/deployments/d", json!({"status": {"replicas": 3}, "spec": {"replicas": 7}}))
+        .await
+        .unwrap();
+    assert_eq!((spec.generation(), &spec["status"]["replicas"], &spec["spec"]["replicas"]), (2, &json!(2), &json!(7)));
+    let scaled = server.merge("apps/v1/deployments/d/scale", json!({"spec": {"replicas": 4}})).await.unwrap();
+    assert_eq!((scaled.kind(), &scaled["spec"]["replicas"]), ("Scale", &json!(4)));
+    assert_eq!(server.get("apps/v1/deployments/d").await.unwrap().generation(), 3);
+}
+
+#[tokio::test]
+async fn one_object_is_served_in_every_version_of_its_kind() {
+    let server = Server::start();
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "message": "m", "reason": "r", "type": "Normal",
+        "involvedObject": {"kind": "Pod", "namespace": "ns", "name": "p"}});
+    server.create("v1/events", event).await.unwrap();
+    let other = server.get("events.k8s.io/v1/events/e").await.unwrap();
+    assert_eq!(
+        (other.api_version(), &other["note"], &other["regarding"]["name"]),
+        ("events.k8s.io/v1", &json!("m"), &json!("p"))
+    );
+}
+
+#[tokio::test]
+async fn a_pod_is_bound_once() {
+    let server = Server::start();
+    let pod = json!({"metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "i"}]}});
+    let made = server.create("v1/pods", pod).await.unwrap();
+    assert_eq!((&made["status"]["phase"], &made["status"]["qosClass"]), (&json!("Pending"), &json!("BestEffort")));
+    assert_eq!(made["spec"]["containers"][0]["imagePullPolicy"], "Always");
+    let binding = json!({"metadata": {"name": "p"}, "target": {"kind": "Node", "name": "n"}});
+    let answer = server.create("v1/pods/p/binding", binding.clone()).await.unwrap();
+    assert_eq!((answer.kind(), &answer["status"], &answer["code"]), ("Status", &json!("Success"), &json!(201)));
+    let bound = server.get("v1/pods/p").await.unwrap();
+    assert_eq!(
+        (&bound["spec"]["nodeName"], &bound["status"]["conditions"][0]["type"]),
+        (&json!("n"), &json!("PodScheduled"))
+    );
+    assert_eq!(
+        words(server.create("v1/pods/p/binding", binding).await),
+        (409, "Operation cannot be fulfilled on pods/binding \"p\": pod p is already assigned to node \"n\"".into())
+    );
+}
+
+#[tokio::test]
+async fn concurrent_patches_all_land() {
+    let server = Arc::new(Server::start());
+    server.create("v1/configmaps", config_map("a")).await.unwrap();
+    let patches = (0..20).map(|n| {
+        let server = server.clone();
+        tokio::spawn(
+            async move { server.merge("v1/configmaps/a", json!({"data": {format!("k{n}"): "v"}})).await.map(drop) },
+        )
+    });
+    for patch in patches.collect::<Vec<_>>() {
+        patch.await.unwrap().unwrap();
+    }
+    assert_eq!(server.get("v1/configmaps/a").await.unwrap()["data"].as_object().unwrap().len(), 21);
+}
+
+fn json_merge(object: &mut Value, patch: &Value) {
+    apimachinery::patch::merge::apply(object, patch);
+}
