@@ -114,6 +114,11 @@ static WITH_GENERATION: Plain = plain(Facts::generation(Generation::Spec));
 static CONDITIONAL_WITH_GENERATION: Plain =
     plain(Facts { generation: Generation::Spec, unconditional_update: false, ..Facts::DEFAULT });
 static CONDITIONAL: Plain = plain(Facts { unconditional_update: false, ..Facts::DEFAULT });
+/// Its name is `<version>.<group>`, which for the core group ends in a dot.
+static API_SERVICE: Plain = Plain {
+    names: validation::name_is_path_segment,
+    ..plain(Facts { unconditional_update: false, ..Facts::DEFAULT })
+};
 static FIXED_GENERATION: Plain = plain(Facts::generation(Generation::Fixed));
 static DEPLOYMENT: Plain = plain(Facts { status_keeps_labels: true, ..Facts::generation(Generation::Spec) });
 static ENDPOINT_SLICE: Plain = plain(Facts::generation(Generation::SpecAndLabels));
@@ -153,7 +158,8 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("rbac.authorization.k8s.io", _) => &RBAC,
         ("coordination.k8s.io", "leases") => &CREATABLE,
         ("node.k8s.io", "runtimeclasses") => &CREATABLE,
-        ("apiregistration.k8s.io", _) | ("certificates.k8s.io", _) => &CONDITIONAL,
+        ("apiregistration.k8s.io", _) => &API_SERVICE,
+        ("certificates.k8s.io", _) => &CONDITIONAL,
         _ => &DEFAULT,
     }
 }
