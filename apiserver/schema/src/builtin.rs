@@ -10,6 +10,7 @@ use apimachinery::GroupVersionKind;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
+use structured_merge_diff::Atom;
 
 use crate::merge::MergeType;
 use crate::node::{Kind, Node, RawKind};
@@ -34,6 +35,8 @@ struct Definition {
     /// What `data/fields.json` says of its fields.
     fields: Option<&'static RawValue>,
     node: OnceLock<Node>,
+    atom: OnceLock<Atom>,
+    merge: OnceLock<MergeType>,
 }
 
 /// The schemas of all built-in kinds and of the types they are made of.
@@ -41,7 +44,6 @@ pub struct Builtins {
     /// Sorted by name.
     definitions: Vec<Definition>,
     kinds: HashMap<GroupVersionKind, DefinitionId>,
-    merge: OnceLock<MergeType>,
 }
 
 /// The built-in kinds' schemas. The first call reads the index (under a millisecond in an optimised build).
@@ -72,9 +74,16 @@ impl Builtins {
                 let found: Kinds = serde_json::from_str(raw.get()).expect("a definition is an object");
                 kinds.extend(found.kinds.into_iter().map(|kind| (kind.into(), DefinitionId(at))));
             }
-            definitions.push(Definition { name, raw, fields: fields.get(name).copied(), node: OnceLock::new() });
+            definitions.push(Definition {
+                name,
+                raw,
+                fields: fields.get(name).copied(),
+                node: OnceLock::new(),
+                atom: OnceLock::new(),
+                merge: OnceLock::new(),
+            });
         }
-        Self { definitions, kinds, merge: OnceLock::new() }
+        Self { definitions, kinds }
     }
 
     /// The schema of a built-in kind.
@@ -89,7 +98,7 @@ impl Builtins {
 
     /// The schema of a definition, e.g. `io.k8s.api.core.v1.PodSpec`.
     pub fn definition(&self, name: &str) -> Option<Schema> {
-        self.id(name).map(|id| Schema::of_definition(id))
+        self.id(name).map(Schema::of_definition)
     }
 
     /// A definition as OpenAPI v3 publishes it; references are `#/components/schemas/<name>`.
@@ -107,17 +116,19 @@ impl Builtins {
         self.kinds.keys()
     }
 
-    pub(crate) fn merge(&self, make: impl FnOnce() -> MergeType) -> &MergeType {
-        self.merge.get_or_init(make)
+    /// A definition's merge type, made when it is first asked for.
+    pub(crate) fn merge(&self, id: DefinitionId, make: impl FnOnce() -> MergeType) -> &MergeType {
+        self.get(id).merge.get_or_init(make)
+    }
+
+    /// A definition's atom, made when it is first asked for: the merge types that contain it share it.
+    pub(crate) fn atom(&self, id: DefinitionId, make: impl FnOnce() -> Atom) -> &Atom {
+        self.get(id).atom.get_or_init(make)
     }
 
     pub(crate) fn id(&self, name: &str) -> Option<DefinitionId> {
         let at = self.definitions.binary_search_by(|d| d.name.cmp(name)).ok()?;
         u32::try_from(at).ok().map(DefinitionId)
-    }
-
-    pub(crate) fn ids(&self) -> impl Iterator<Item = DefinitionId> {
-        (0_u32..).take(self.definitions.len()).map(DefinitionId)
     }
 
     pub(crate) fn name(&self, id: DefinitionId) -> &'static str {

@@ -1,7 +1,8 @@
 //! The structured-merge-diff view of schemas, as upstream's type converter makes it from OpenAPI.
 //!
-//! All built-in definitions share one schema with a type for each; a custom resource has its own, in which metadata is
-//! the built-in ObjectMeta.
+//! A kind's schema has a type for each definition that the kind is made of, so that a server that never sees most kinds
+//! never converts them; the types themselves are shared between kinds. A custom resource has its own schema, in which
+//! metadata is the built-in ObjectMeta.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +23,7 @@ const CUSTOM_TYPE: &str = "custom";
 /// A type and the schema it lives in. A clone shares the schema.
 #[derive(Clone, Debug)]
 pub struct MergeType {
-    /// The schema; one for all built-in kinds.
+    /// The schema; the same one whenever a kind is asked for.
     pub schema: Schema,
     /// The kind's type.
     pub type_ref: TypeRef,
@@ -30,34 +31,39 @@ pub struct MergeType {
 
 /// The type of a built-in definition.
 pub(crate) fn builtin(id: DefinitionId) -> MergeType {
-    let all = builtins().merge(|| {
-        let types = builtins().ids().map(definition);
-        MergeType { schema: Schema::new(common_types().chain(types)), type_ref: TypeRef::named(DEDUCED_TYPE) }
-    });
-    MergeType { schema: all.schema.clone(), type_ref: TypeRef::named(builtins().name(id)) }
+    let make = || MergeType {
+        schema: Schema::new(common_types().chain(definitions(id))),
+        type_ref: TypeRef::named(builtins().name(id)),
+    };
+    builtins().merge(id, make).clone()
 }
 
 /// The type of a custom resource.
 pub(crate) fn custom(root: &Node) -> MergeType {
-    let mut needed = BTreeSet::new();
-    if let Some(id) = builtins().id(OBJECT_META) {
-        need(id, &mut needed);
-    }
-    let definitions = needed.into_iter().map(definition);
+    let metadata = builtins().id(OBJECT_META).into_iter().flat_map(definitions);
     let own = TypeDef::new(CUSTOM_TYPE, Atom::from(map(root, false, true)));
-    let schema = Schema::new(common_types().chain(definitions).chain([own]));
+    let schema = Schema::new(common_types().chain(metadata).chain([own]));
     MergeType { schema, type_ref: TypeRef::named(CUSTOM_TYPE) }
+}
+
+/// A definition and all that it is made of.
+fn definitions(id: DefinitionId) -> impl Iterator<Item = TypeDef> {
+    let mut needed = BTreeSet::new();
+    need(id, &mut needed);
+    needed.into_iter().map(definition)
 }
 
 fn definition(id: DefinitionId) -> TypeDef {
     let name = builtins().name(id);
-    if name == RAW_EXTENSION
-        && let (schema, _) = deduced()
-        && let Some(atomic) = schema.named(ATOMIC_TYPE)
-    {
-        return TypeDef::new(name, atomic.atom.clone());
-    }
-    TypeDef::new(name, atom(builtins().node(id), false))
+    let make = || {
+        if name == RAW_EXTENSION
+            && let Some(atomic) = deduced().0.named(ATOMIC_TYPE)
+        {
+            return atomic.atom.clone();
+        }
+        atom(builtins().node(id), false)
+    };
+    TypeDef::new(name, builtins().atom(id, make).clone())
 }
 
 /// The definitions that one is made of, itself included.

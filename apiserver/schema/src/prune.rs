@@ -88,16 +88,16 @@ impl Walk {
     }
 
     fn object(&mut self, node: &Node, object: &mut Map<String, Value>, resource: bool) {
-        // A built-in map without fields is raw JSON.
-        let raw = self.builtin && node.properties.is_empty() && node.additional().is_none() && !is_empty_struct(node);
-        if node.preserve_unknown || raw {
+        if node.preserve_unknown {
             self.known_fields(node, object, resource);
             return;
         }
         if matches!(node.additional, Additional::None) {
             object.retain(|key, _| {
                 let known = (resource && META_FIELDS.contains(&key.as_str())) || node.property(key).is_some();
-                if !known && !(self.path.is_empty() && !self.builtin && META_FIELDS.contains(&key.as_str())) {
+                // The root's own are not told of, even where they go.
+                let meta = self.path.is_empty() && !self.builtin && META_FIELDS.contains(&key.as_str());
+                if !known && !meta {
                     self.record(key);
                 }
                 known
@@ -141,9 +141,4 @@ impl Walk {
             self.unknown.push(format!("{}{dot}{key}", self.path));
         }
     }
-}
-
-/// Structs without fields: their schema looks like that of raw JSON, but they are decoded like any struct.
-fn is_empty_struct(node: &Node) -> bool {
-    node.kind == Kind::Object && node.reference.is_none()
 }

@@ -77,7 +77,7 @@ fn invariants(schema: &Raw, level: Level, path: &Path, errors: &mut ErrorList) {
     }
 
     let first_all_of = schemas_in(schema, "allOf").next();
-    let skip_all_of = first_all_of.is_some_and(|first| int_or_string_any_of(first));
+    let skip_all_of = first_all_of.is_some_and(int_or_string_any_of);
     validations(schema, int_or_string_any_of(schema), skip_all_of, level, path, errors);
 
     type_of(schema, level, path, errors);
