@@ -62,3 +62,41 @@ pub async fn round(storage: &dyn Storage, memory: &mut Memory) -> Result<Option<
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::StreamExt;
+
+    use super::*;
+    use crate::embedded::{Embedded, Options};
+    use crate::{Error, Event, ListOptions};
+
+    #[tokio::test]
+    async fn what_is_older_than_an_interval_is_forgotten() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store: Arc<dyn Storage> =
+            Arc::new(Embedded::open(folder.path().join("store"), Options::default()).unwrap());
+        let Outcome::Done(old) = store.compare_and_put(b"/a", 0, "1".into(), None).await.unwrap() else {
+            panic!("a lost compare")
+        };
+        store.compare_and_put(b"/a", old, "2".into(), None).await.unwrap();
+        let mut rounds = store.watch(KEY, old).await.unwrap();
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(store.clone(), Duration::from_millis(5), stop.clone()));
+        let mut noted = Vec::new();
+        loop {
+            let Some(Ok(Event::Put { kv, .. })) = rounds.events.next().await else { panic!("the watch goes on") };
+            noted.push(String::from_utf8_lossy(&kv.value).into_owned());
+            match store.list(b"/", ListOptions { revision: Some(old), ..Default::default() }).await {
+                Ok(listed) => assert_eq!(listed.kvs[0].value, "1"),
+                Err(Error::Compacted { .. }) => break,
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert_eq!(noted[0], "0", "the first round only takes note");
+        assert!(noted.len() > 1, "{noted:?}");
+        stop.cancel();
+        running.await.expect("it stops when told to");
+        run(store, Duration::ZERO, CancellationToken::new()).await;
+    }
+}

@@ -69,9 +69,9 @@ const PAGE: usize = 5000;
 /// A store in etcd. The prefix of all keys is the caller's business.
 pub struct Etcd {
     caller: Caller,
+    kv: etcd_client::KvClient,
     watches: etcd_client::WatchClient,
     leases: Leases,
-    request_timeout: Duration,
     check_timeout: Duration,
 }
 
@@ -79,22 +79,29 @@ impl Etcd {
     /// Connects, and waits until an endpoint has answered a read.
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let client = connect::client(&options).await?;
-        let kv = client.kv_client().max_decoding_message_size(usize::MAX);
+        let caller = Caller::new(options.endpoints.len(), options.request_timeout);
         let store = Self {
-            caller: Caller::new(kv, options.endpoints.len(), options.request_timeout),
+            caller,
+            kv: client.kv_client().max_decoding_message_size(usize::MAX),
             watches: client.watch_client().max_decoding_message_size(usize::MAX),
-            leases: Leases::new(client.lease_client()),
-            request_timeout: options.request_timeout,
+            leases: Leases::new(client.lease_client(), caller),
             check_timeout: options.check_timeout,
         };
         connect::wait(&store, client, &options).await?;
         Ok(store)
     }
 
+    /// A read that needs the whole of etcd, within the time of a health check.
+    async fn ping(&self) -> Result<(), Failure> {
+        let read = self.range(b"health", GetOptions::new().with_count_only());
+        let answer = tokio::time::timeout(self.check_timeout, read).await;
+        answer.map_err(|_| Failure::Other(Error::Timeout))?.map(drop)
+    }
+
     async fn range(&self, key: &[u8], options: GetOptions) -> Result<GetResponse, Failure> {
         let key = if key.is_empty() { b"\0".to_vec() } else { key.to_vec() };
-        let get = |mut kv: etcd_client::KvClient| {
-            let (key, options) = (key.clone(), options.clone());
+        let get = || {
+            let (mut kv, key, options) = (self.kv.clone(), key.clone(), options.clone());
             async move { kv.get(key, Some(options)).await }
         };
         self.caller.call(Repeat::Always, get).await
@@ -103,9 +110,7 @@ impl Etcd {
     /// Reads at `options.revision`, and says so if etcd no longer, or not yet, has it.
     async fn range_at(&self, key: &[u8], options: GetOptions, revision: Option<Revision>) -> Result<GetResponse> {
         match self.range(key, options).await {
-            Err(Failure::Compacted) => {
-                Err(Error::Compacted { requested: revision.unwrap_or_default(), compacted: 0 })
-            }
+            Err(Failure::Compacted) => Err(Error::Compacted { requested: revision.unwrap_or_default(), compacted: 0 }),
             Err(Failure::Future) => self.future(revision.unwrap_or_default()).await,
             other => other.map_err(Failure::into_error),
         }
@@ -123,8 +128,8 @@ impl Etcd {
             .when([Compare::mod_revision(key, CompareOp::Equal, number(expected))])
             .and_then([then])
             .or_else([TxnOp::get(key, None)]);
-        let commit = |mut kv: etcd_client::KvClient| {
-            let transaction = transaction.clone();
+        let commit = || {
+            let (mut kv, transaction) = (self.kv.clone(), transaction.clone());
             async move { kv.txn(transaction).await }
         };
         outcome(&self.caller.call(Repeat::IfUnsent, commit).await?)
@@ -141,18 +146,17 @@ impl Storage for Etcd {
     async fn list(&self, prefix: &[u8], options: ListOptions) -> Result<Listed> {
         let mut at = options.revision.filter(|&revision| revision != 0);
         let end = prefix::end(prefix);
-        let within = |key: &[u8]| end.as_deref().is_none_or(|end| key < end);
-        let range_end = end.clone().unwrap_or_else(|| b"\0".to_vec());
-        let mut start = options.start.map_or_else(|| Bytes::copy_from_slice(prefix), |start| start.max(Bytes::copy_from_slice(prefix)));
-        let mut kvs: Vec<KeyValue> = Vec::new();
+        let mut start = options.start.as_deref().map_or(prefix, |start| start.max(prefix)).to_vec();
         // A start beyond the prefix reads nothing, but the revision is still found out and checked.
-        let nothing = !within(&start);
+        let nothing = end.as_ref().is_some_and(|end| start >= *end);
         if nothing {
-            start = Bytes::copy_from_slice(prefix);
+            start = prefix.to_vec();
         }
+        let range_end = end.unwrap_or_else(|| b"\0".to_vec());
+        let mut kvs: Vec<KeyValue> = Vec::new();
         loop {
-            let limit = if options.limit == 0 { PAGE } else { options.limit.min(PAGE) };
-            let limit = if options.limit == 0 { limit } else { limit.min(options.limit - kvs.len()) };
+            let wanted = if options.limit == 0 { usize::MAX } else { options.limit - kvs.len() };
+            let limit = wanted.min(PAGE);
             let request = GetOptions::new().with_range(range_end.clone()).with_revision(at.map_or(0, number));
             let request = if nothing {
                 request.with_count_only()
@@ -175,7 +179,7 @@ impl Storage for Etcd {
                 return Ok(Listed { revision, kvs, remaining });
             }
             if let Some(last) = kvs.last() {
-                start = [&last.key[..], b"\0"].concat().into();
+                start = [&last.key[..], b"\0"].concat();
             }
         }
     }
@@ -191,7 +195,7 @@ impl Storage for Etcd {
         let mut attempts = 0;
         loop {
             let lease = match ttl {
-                Some(ttl) => Some(self.leases.get(ttl, self.request_timeout).await.map_err(Failure::into_error)?),
+                Some(ttl) => Some(self.leases.get(ttl).await.map_err(Failure::into_error)?),
                 None => None,
             };
             let options = lease.map(|lease| PutOptions::new().with_lease(lease));
@@ -213,7 +217,7 @@ impl Storage for Etcd {
     }
 
     async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch> {
-        watch_feed::start(self.watches.clone(), prefix, after, self.request_timeout).await
+        watch_feed::start(self.watches.clone(), self.caller, prefix, after).await
     }
 
     async fn current_revision(&self) -> Result<Revision> {
@@ -223,7 +227,10 @@ impl Storage for Etcd {
     }
 
     async fn compact(&self, revision: Revision) -> Result<()> {
-        let compact = |mut kv: etcd_client::KvClient| async move { kv.compact(number(revision), None).await };
+        let compact = || {
+            let mut kv = self.kv.clone();
+            async move { kv.compact(number(revision), None).await }
+        };
         match self.caller.call(Repeat::Always, compact).await {
             // It was done before, perhaps by another server.
             Ok(_) | Err(Failure::Compacted) => Ok(()),
@@ -233,11 +240,7 @@ impl Storage for Etcd {
     }
 
     async fn check(&self) -> Result<()> {
-        let read = self.range(b"health", GetOptions::new().with_count_only());
-        match tokio::time::timeout(self.check_timeout, read).await {
-            Ok(answer) => answer.map(drop).map_err(Failure::into_error),
-            Err(_) => Err(Error::Timeout),
-        }
+        self.ping().await.map_err(Failure::into_error)
     }
 }
 

@@ -125,9 +125,8 @@ async fn what_was_queued_before_a_close_is_done() {
     let path = folder.path().join("store");
     let store = Arc::new(open(&path));
     let keys: Vec<String> = (0..50).map(|number| format!("/{number}")).collect();
-    let writes = futures::future::join_all(
-        keys.iter().map(|key| store.compare_and_put(key.as_bytes(), 0, "x".into(), None)),
-    );
+    let writes =
+        futures::future::join_all(keys.iter().map(|key| store.compare_and_put(key.as_bytes(), 0, "x".into(), None)));
     let (outcomes, closed) = tokio::join!(writes, store.close());
     closed.expect("close");
     let done = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Outcome::Done(_)))).count();

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use etcd_client::KvClient;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::failure::Failure;
@@ -17,11 +16,11 @@ pub(super) enum Repeat {
     IfUnsent,
 }
 
-/// Sends requests to whichever endpoint the balancer picks.
+/// How often and how long a request is tried. The client's balancer picks an endpoint for each attempt.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Caller {
-    kv: KvClient,
     attempts: u32,
-    timeout: Duration,
+    pub(super) timeout: Duration,
 }
 
 /// Between attempts, times the number of attempts so far.
@@ -30,19 +29,19 @@ const PAUSE: Duration = Duration::from_millis(20);
 impl Caller {
     /// The balancer goes by load, so that an endpoint which refuses at once is picked often: there are a few more
     /// attempts than endpoints.
-    pub(super) fn new(kv: KvClient, endpoints: usize, timeout: Duration) -> Self {
+    pub(super) fn new(endpoints: usize, timeout: Duration) -> Self {
         let attempts = u32::try_from(endpoints).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(2);
-        Self { kv, attempts, timeout }
+        Self { attempts, timeout }
     }
 
-    pub(super) async fn call<T, F>(&self, repeat: Repeat, request: impl Fn(KvClient) -> F) -> Result<T, Failure>
+    pub(super) async fn call<T, F>(self, repeat: Repeat, request: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, etcd_client::Error>>,
     {
         let deadline = Instant::now() + self.timeout;
         let mut attempt = 1;
         loop {
-            let failure = match timeout_at(deadline, request(self.kv.clone())).await {
+            let failure = match timeout_at(deadline, request()).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(error)) => Failure::from(error),
                 Err(_) => return Err(Failure::Other(Error::Timeout)),

@@ -8,7 +8,6 @@ use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{Etcd, Options, Tls};
-use crate::Storage;
 
 /// Why etcd could not be reached or used; each is one line for the person who started the server.
 #[derive(Debug, thiserror::Error)]
@@ -88,9 +87,9 @@ pub(super) async fn wait(store: &Etcd, client: Client, options: &Options) -> Res
     let deadline = Instant::now() + options.connect_timeout;
     let mut detail = "no answer".to_owned();
     loop {
-        match timeout_at(deadline, store.check()).await {
+        match timeout_at(deadline, store.ping()).await {
             Ok(Ok(())) => break,
-            Ok(Err(error)) => detail = error.to_string(),
+            Ok(Err(failure)) => detail = failure.to_string(),
             Err(_) => {}
         }
         if Instant::now() + PAUSE >= deadline {

@@ -15,28 +15,40 @@ mod code {
 }
 
 /// Why a request failed.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The revision is compacted.
+    #[error("the revision has been compacted")]
     Compacted,
     /// The revision is not reached.
+    #[error("the revision has not been reached")]
     Future,
     /// The request is over etcd's limit.
+    #[error("the request is too large")]
     TooLarge,
     /// The lease ended meanwhile.
+    #[error("requested lease not found")]
     LeaseNotFound,
     /// No connection could be made: the request was not sent.
+    #[error("{0}")]
     Unsent(String),
     /// Something between us and etcd, or in it; repeating a read may help.
+    #[error("{0}")]
     Transient(String),
+    /// etcd's refusal of what no repetition makes right.
+    #[error("{0}")]
+    Refused(String),
     /// Nothing that repeating helps.
+    #[error("{0}")]
     Other(Error),
 }
 
 impl Failure {
     pub(super) fn into_error(self) -> Error {
         match self {
-            Self::Unsent(detail) | Self::Transient(detail) => Error::Unavailable(format!("etcd: {detail}")),
+            Self::Unsent(detail) | Self::Transient(detail) | Self::Refused(detail) => {
+                Error::Unavailable(format!("etcd: {detail}"))
+            }
             Self::Other(error) => error,
             // Callers that name a revision, a value or a lease have told these apart before.
             Self::Compacted => Error::Compacted { requested: 0, compacted: 0 },
@@ -53,7 +65,7 @@ impl From<etcd_client::Error> for Failure {
         let etcd_client::Error::GRpcStatus(status) = &error else {
             return match &error {
                 etcd_client::Error::TransportError(_) | etcd_client::Error::IoError(_) => Self::Transient(detail),
-                _ => Self::Other(Error::Unavailable(format!("etcd: {detail}"))),
+                _ => Self::Refused(detail),
             };
         };
         let message = status.message();
@@ -69,13 +81,15 @@ impl From<etcd_client::Error> for Failure {
             code::UNAVAILABLE if never_connected(status) => Self::Unsent(detail),
             code::UNAVAILABLE | code::CANCELLED => Self::Transient(detail),
             _ if broken_stream(status) => Self::Transient(detail),
-            _ => Self::Other(Error::Unavailable(format!("etcd: {detail}"))),
+            _ => Self::Refused(detail),
         }
     }
 }
 
 /// The innermost causes of an error, as `Display` of the outer ones leaves them out.
-fn causes<'a>(error: &'a (dyn std::error::Error + 'static)) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+fn causes<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
     std::iter::successors(Some(error), |&error| error.source())
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use etcd_client::LeaseClient;
 use tokio::sync::Mutex;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
+use super::call::{Caller, Repeat};
 use super::failure::Failure;
-use crate::Error;
 
 /// Upstream's rule: a lease is granted for up to 5% longer than asked for, at most a minute, and serves those who come
 /// within that time and want the same, 1000 values at most.
@@ -18,6 +18,7 @@ const VALUES: u32 = 1000;
 /// Grants leases, or hands out the last one again.
 pub(super) struct Leases {
     client: LeaseClient,
+    caller: Caller,
     last: Mutex<Option<Lease>>,
 }
 
@@ -29,12 +30,12 @@ struct Lease {
 }
 
 impl Leases {
-    pub(super) fn new(client: LeaseClient) -> Self {
-        Self { client, last: Mutex::new(None) }
+    pub(super) fn new(client: LeaseClient, caller: Caller) -> Self {
+        Self { client, caller, last: Mutex::new(None) }
     }
 
     /// A lease that lasts at least `ttl`.
-    pub(super) async fn get(&self, ttl: Duration, patience: Duration) -> Result<i64, Failure> {
+    pub(super) async fn get(&self, ttl: Duration) -> Result<i64, Failure> {
         let seconds = (ttl.as_secs() + u64::from(ttl.subsec_nanos() > 0)).max(1);
         let longer = (seconds * REUSE_PERCENT / 100).min(REUSE_AT_MOST);
         let mut last = self.last.lock().await;
@@ -44,9 +45,12 @@ impl Leases {
             return Ok(lease.id);
         }
         let granted = seconds + longer;
-        let mut client = self.client.clone();
-        let grant = client.grant(i64::try_from(granted).unwrap_or(i64::MAX), None);
-        let id = timeout(patience, grant).await.map_err(|_| Failure::Other(Error::Timeout))??.id();
+        let grant = || {
+            let mut client = self.client.clone();
+            async move { client.grant(i64::try_from(granted).unwrap_or(i64::MAX), None).await }
+        };
+        // One that is granted twice ends unused.
+        let id = self.caller.call(Repeat::Always, grant).await?.id();
         *last = Some(Lease { id, ends: now + Duration::from_secs(granted), values: 1 });
         Ok(id)
     }

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use etcd_client::{EventType, WatchClient, WatchOptions, WatchRequestSender, WatchResponse, WatchResponseStream};
 use futures::stream::{self, StreamExt};
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
+use super::call::{Caller, Repeat};
 use super::failure::Failure;
 use super::{number, revision};
 use crate::{Error, Event, KeyValue, ProgressRequester, Result, Revision, Watch, prefix};
@@ -20,12 +21,13 @@ const ASK_AGAIN: Duration = Duration::from_millis(100);
 const PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Starts a watch. A stream that breaks is opened again; if that does not work for `patience`, the watch ends with
-/// [`Error::Unavailable`].
-pub(super) async fn start(client: WatchClient, prefix: &[u8], after: Revision, patience: Duration) -> Result<Watch> {
+/// Starts a watch. A stream that breaks is opened again; if that does not work for the time of a request, the watch ends
+/// with [`Error::Unavailable`].
+pub(super) async fn start(client: WatchClient, caller: Caller, prefix: &[u8], after: Revision) -> Result<Watch> {
     let asked = Arc::new(Notify::new());
     let mut feed = WatchFeed {
         client,
+        caller,
         prefix: Bytes::copy_from_slice(prefix),
         position: Position { revision: after.saturating_add(1), seen: 0 },
         stream: None,
@@ -34,7 +36,6 @@ pub(super) async fn start(client: WatchClient, prefix: &[u8], after: Revision, p
         waiting: false,
         broken_since: None,
         pause: PAUSE,
-        patience,
         ended: false,
     };
     feed.open().await.map_err(Failure::into_error)?;
@@ -63,6 +64,7 @@ impl Position {
 
 struct WatchFeed {
     client: WatchClient,
+    caller: Caller,
     prefix: Bytes,
     position: Position,
     stream: Option<Stream>,
@@ -72,7 +74,6 @@ struct WatchFeed {
     waiting: bool,
     broken_since: Option<Instant>,
     pause: Duration,
-    patience: Duration,
     ended: bool,
 }
 
@@ -137,8 +138,11 @@ impl WatchFeed {
             .with_prev_key()
             .with_fragment()
             .with_progress_notify();
-        let opened = timeout(self.patience, self.client.watch(key, Some(options))).await;
-        let (requests, responses) = opened.map_err(|_| Failure::Other(Error::Timeout))??.split();
+        let watch = || {
+            let (mut client, key, options) = (self.client.clone(), key.clone(), options.clone());
+            async move { client.watch(key, Some(options)).await }
+        };
+        let (requests, responses) = self.caller.call(Repeat::Always, watch).await?.split();
         self.stream = Some(Stream { requests, responses, repeated: self.position.seen });
         Ok(())
     }
@@ -189,7 +193,7 @@ impl WatchFeed {
         let now = Instant::now();
         let since = *self.broken_since.get_or_insert(now);
         let lasting = matches!(failure, Failure::Other(Error::Corrupt(_)));
-        if lasting || now.duration_since(since) >= self.patience {
+        if lasting || now.duration_since(since) >= self.caller.timeout {
             return Err(failure.into_error());
         }
         tracing::debug!(?failure, "a watch's stream broke; opening it again");
