@@ -1,5 +1,7 @@
 //! Laws that hold for every object, set and order of writes.
 
+#![allow(clippy::unwrap_used)]
+
 mod fixture;
 
 use std::collections::BTreeMap;

@@ -4,7 +4,8 @@ mod fixture;
 
 use fixture::Write::{Apply, Conflict, Extract, Force, Update};
 use fixture::{Case, Same, Types, World, yaml};
-use structured_merge_diff::{Converter, Filter, ManagedFields, Path, Set, VersionedSet};
+use structured_merge_diff::typed::Duplicates;
+use structured_merge_diff::{Filter, ManagedFields, Path, Set, Updater, VersionedSet};
 
 const TYPES: &str = "
 types:
@@ -364,14 +365,14 @@ fn an_apply_that_changes_nothing_returns_no_object() {
     let mut world = World::new(types.clone(), Same(vec![]));
     world.write(&Same(vec![]), &Apply("one", "v1", "{size: 1}")).unwrap();
     let live = world.live.clone().unwrap();
-    let config = types.typed(yaml("{size: 1}"), "v1", structured_merge_diff::typed::Duplicates::Reject).unwrap();
-    let apply = |updater: &structured_merge_diff::Updater<Same>| {
+    let config = types.typed(yaml("{size: 1}"), "v1", Duplicates::Reject).unwrap();
+    let apply = |updater: &Updater<Same>| {
         updater.apply(&live, &config, &"v1".into(), world.managers.clone(), "two", false).unwrap()
     };
     let (object, managers) = apply(&world.updater);
     assert!(object.is_none());
     assert!(managers.contains_key("two"), "the applier owns what it applied all the same");
-    let returning = structured_merge_diff::Updater::new(Same(vec![])).with_return_input_on_noop(true);
+    let returning = Updater::new(Same(vec![])).with_return_input_on_noop(true);
     assert_eq!(apply(&returning).0.unwrap().value(), live.value());
 }
 
@@ -399,7 +400,7 @@ fn sets_written_before_a_type_became_atomic_own_it_whole() {
     world.write(&Same(vec![]), &Apply("two", "v1", "{map: {b: k}}")).unwrap();
     world.types = Types::one(new, "root");
     let live = world.live.take().unwrap().into_value();
-    world.live = Some(world.types.typed(live, "v1", structured_merge_diff::typed::Duplicates::Allow).unwrap());
+    world.live = Some(world.types.typed(live, "v1", Duplicates::Allow).unwrap());
     let conflict = Conflict("one", "v1", "{map: {a: z}}", r#"conflict with "two": .map"#);
     world.write(&Same(vec![]), &conflict).unwrap();
     world.write(&Same(vec![]), &Force("one", "v1", "{map: {a: z}}")).unwrap();
@@ -415,7 +416,7 @@ fn a_version_that_is_gone_takes_its_owners_along() {
     world.write(&both(), &Update("old", "v1", "{size: 1}")).unwrap();
     world.write(&both(), &Update("new", "v2", "{size: 1, text: a}")).unwrap();
     let later = || Same(vec!["v2"]);
-    let mut world = World { updater: structured_merge_diff::Updater::new(later()), ..world_parts(world) };
+    let mut world = world.with_converter(later());
     world.write(&later(), &Update("newer", "v2", "{size: 1, text: a, set: [x]}")).unwrap();
     assert_eq!(world.owners(), ["new v2: .text", r#"newer v2: .set .set[="x"]"#]);
 }
@@ -426,15 +427,10 @@ fn what_was_applied_in_a_version_that_is_gone_stays() {
     let mut world = World::new(Types::one(TYPES, "root"), first());
     world.write(&first(), &Apply("one", "v1", "{set: [a, b]}")).unwrap();
     let later = || Same(vec!["v2"]);
-    let mut world = World { updater: structured_merge_diff::Updater::new(later()), ..world_parts(world) };
+    let mut world = world.with_converter(later());
     world.write(&later(), &Apply("one", "v2", "{set: [a]}")).unwrap();
     assert_eq!(world.live.as_ref().unwrap().value(), &yaml("{set: [a, b]}"));
     assert_eq!(world.owners(), [r#"one v2: .set[="a"]"#]);
-}
-
-/// The same world, so that its updater can be replaced.
-fn world_parts<C: Converter>(world: World<C>) -> World<C> {
-    world
 }
 
 #[test]

@@ -2,10 +2,12 @@ use serde_json::{Value, json};
 
 use super::{lines, pair};
 
+type Paths = &'static [&'static str];
+
 #[test]
 fn changes_are_told_at_the_leaves_and_items() {
     // before, after, removed, modified, added
-    let cases: Vec<(Value, Value, &[&str], &[&str], &[&str])> = vec![
+    let cases: Vec<(Value, Value, Paths, Paths, Paths)> = vec![
         (json!(null), json!({}), &[], &[], &[]),
         (json!({"numeric": 1}), json!({"numeric": 1.0}), &[], &[], &[]),
         (json!({"numeric": 1}), json!({"numeric": 2}), &[], &[".numeric"], &[]),
