@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use crate::scalar::{self, Layout};
+use apimachinery::time::parse_time;
 
 /// Whether `text` is of a format upstream knows; `None` if it knows no such format. Dashes in format names do not count.
 pub(crate) fn check(format: &str, text: &str) -> Option<bool> {
@@ -198,7 +198,7 @@ fn is_credit_card(text: &str) -> bool {
 }
 
 fn is_date(text: &str) -> bool {
-    text.len() == 10 && scalar::time(&format!("{text}T00:00:00Z"), Layout::Seconds).is_ok()
+    text.len() == 10 && parse_time(&format!("{text}T00:00:00Z")).is_ok()
 }
 
 fn is_date_time(text: &str) -> bool {

@@ -4,10 +4,16 @@
 //! The built-in kinds come as data (`data/schemas.json`: OpenAPI v3 of upstream, `data/fields.json`: what OpenAPI does
 //! not say of the Go fields), see [`builtin`]; a custom resource's schema is made by [`Schema::from_crd`].
 //!
-//! An object on its way in goes through [`Schema::check_types`] (the decoder's type errors, canonical quantities and
-//! times, nulls), [`Schema::prune`] (unknown fields), [`Schema::apply_defaults`] and [`Schema::validate`]; a built-in
-//! one also through [`Schema::drop_empties`], which leaves out what Go's `omitempty` does.
+//! An object on its way in goes through [`Schema::decode`] (the decoder's type errors, canonical quantities and times,
+//! nulls, unknown fields; [`Schema::check_types`] and [`Schema::prune`] do it in two steps), for built-in kinds
+//! [`Schema::drop_empties`] (what Go's `omitempty` leaves out), then [`Schema::apply_defaults`], and for custom resources
+//! [`Schema::validate`] and [`Schema::validate_rules`]. A kind's own defaulting, written for Go's zero values, comes
+//! between the first two and the defaults, or takes zeros for values not given.
+//!
+//! [`Schema::merge_type`] is the view that server-side apply works with, [`Schema::strategic`] that of strategic merge
+//! patches, and [`openapi`] what is published of custom resources.
 
+mod base64;
 mod builtin;
 mod crd;
 mod decode;
@@ -21,7 +27,6 @@ pub mod openapi;
 mod parse;
 mod pattern;
 mod prune;
-mod scalar;
 mod schema;
 mod validate;
 

@@ -4,17 +4,24 @@
 //! Go's decoder goes on after a value of the wrong type and reports the first such error at the end; an error of a type
 //! that decodes itself (quantities, times, int-or-string) ends it at once, and so hides those seen before.
 
+mod custom;
+
 use apimachinery::field;
 use apimachinery::quantity::Quantity;
+use apimachinery::time;
 use serde_json::{Map, Number, Value};
 
-use crate::builtin::{DefinitionId, JSON_SCHEMA_PROPS, OBJECT_META, builtin as builtins};
-use crate::empties;
+use crate::base64;
+use crate::builtin::{DefinitionId, JSON_SCHEMA_PROPS, builtin as builtins};
 use crate::node::{Kind, Node};
-use crate::scalar::{self, Layout};
 
 /// Strict decoding names no more unknown fields than this.
 pub(crate) const MAX_STRICT_ERRORS: usize = 100;
+
+pub(crate) use custom::custom;
+
+/// The time Go calls zero and writes as null, 0001-01-01T00:00:00Z, in seconds since 1970.
+const ZERO_TIME: i64 = -62_135_596_800;
 
 /// Why a value cannot be decoded; displayed in the words of upstream's decoder.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -77,104 +84,7 @@ pub(crate) fn builtin(
     decoder.finish(outcome)
 }
 
-/// Decodes the metadata of a custom resource, and of the objects embedded in it, in place.
-pub(crate) fn custom(root: &Node, value: &mut Value, unknown: Unknown) -> Result<Vec<String>, DecodeError> {
-    integral(value);
-    let Some(object) = value.as_object_mut() else { return Ok(Vec::new()) };
-    let mut strict = Vec::new();
-    if let Some(metadata) = object.get_mut("metadata") {
-        strict = object_meta(metadata, unknown, "metadata")?;
-    }
-    let mut path = field::Path::default();
-    embedded(root, object, unknown, &mut path, &mut strict)?;
-    Ok(strict)
-}
-
-/// Decodes metadata where it stands alone: `place` prefixes the unknown fields.
-fn object_meta(metadata: &mut Value, unknown: Unknown, place: &str) -> Result<Vec<String>, DecodeError> {
-    let Some(id) = builtins().id(OBJECT_META) else { return Ok(Vec::new()) };
-    if metadata.is_null() {
-        *metadata = Value::Object(Map::new());
-        return Ok(Vec::new());
-    }
-    let mut decoder = Decoder::new(unknown, place.to_owned());
-    let node = builtins().node(id);
-    let outcome = decoder.typed(node, Some(id), metadata, None);
-    let strict = decoder.finish(outcome)?;
-    empties::drop_empties(node, metadata);
-    Ok(strict)
-}
-
-/// Walks to the objects that have `x-kubernetes-embedded-resource`, and decodes their metadata.
-fn embedded(
-    node: &Node,
-    object: &mut Map<String, Value>,
-    unknown: Unknown,
-    path: &mut field::Path,
-    strict: &mut Vec<String>,
-) -> Result<(), DecodeError> {
-    if node.embedded_resource {
-        for key in ["apiVersion", "kind"] {
-            if let Some(value) = object.get(key).filter(|v| !v.is_string()) {
-                return Err(DecodeError::Field(field::Error::invalid(
-                    &path.child(key),
-                    value.clone(),
-                    "must be a string",
-                )));
-            }
-        }
-        if let Some(metadata) = object.get_mut("metadata") {
-            let place = path.child("metadata");
-            let given = metadata.clone();
-            let found = object_meta(metadata, unknown, place.as_str())
-                .map_err(|error| DecodeError::Field(field::Error::invalid(&place, given, error.to_string())))?;
-            strict.extend(found);
-        }
-    }
-    for (key, value) in object {
-        let (child, mark) = match (node.property(key), node.additional()) {
-            (Some(property), _) => (&property.node, path.enter(key)),
-            (None, Some(values)) => (values, path.enter_key(key)),
-            (None, None) => continue,
-        };
-        embedded_value(child, value, unknown, path, strict)?;
-        path.leave(mark);
-    }
-    Ok(())
-}
-
-fn embedded_value(
-    node: &Node,
-    value: &mut Value,
-    unknown: Unknown,
-    path: &mut field::Path,
-    strict: &mut Vec<String>,
-) -> Result<(), DecodeError> {
-    match (value, &node.items) {
-        (Value::Object(object), _) => embedded(node, object, unknown, path, strict),
-        (Value::Array(list), Some(items)) => {
-            for (at, item) in list.iter_mut().enumerate() {
-                let mark = path.enter_index(at);
-                embedded_value(items, item, unknown, path, strict)?;
-                path.leave(mark);
-            }
-            Ok(())
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Brings numbers into the form that Go writes them in: whole floats as integers, and integers beyond int64, which are
-/// floats to Go, with a float's digits.
-fn integral(value: &mut Value) {
-    match value {
-        Value::Number(number) => integral_number(number),
-        Value::Array(list) => list.iter_mut().for_each(integral),
-        Value::Object(object) => object.values_mut().for_each(integral),
-        _ => {}
-    }
-}
-
+/// A whole float as an integer, and an integer beyond int64, which is a float to Go, with a float's digits.
 fn integral_number(number: &mut Number) {
     if number.is_i64() {
         return;
@@ -258,8 +168,7 @@ impl Decoder {
             (Kind::Bytes, _) => self.bytes(node, value),
             (Kind::IntOrString, _) => self.int_or_string(value),
             (Kind::Quantity, _) => quantity(value),
-            (Kind::Time, _) => self.time(value, Layout::Seconds),
-            (Kind::MicroTime, _) => self.time(value, Layout::Micros),
+            (Kind::Time | Kind::MicroTime, _) => self.time(node.kind, value),
             (Kind::SchemaOrBool, Value::Bool(_)) => Ok(()),
             (Kind::SchemaOrArray | Kind::SchemaOrBool | Kind::SchemaOrStringArray, _) => {
                 self.json_schema(node.kind, value)
@@ -337,7 +246,7 @@ impl Decoder {
 
     fn bytes(&mut self, node: &'static Node, value: &mut Value) -> Step {
         match value {
-            Value::String(text) => match scalar::base64(text) {
+            Value::String(text) => match base64::canonical(text) {
                 Ok(None) => {}
                 Ok(Some(canonical)) => *text = canonical,
                 Err(at) => self.note(DecodeError::Parse(format!("illegal base64 data at input byte {at}"))),
@@ -355,7 +264,7 @@ impl Decoder {
                         other => self.type_error(json_type(other).to_owned(), "uint8".to_owned()),
                     }
                 }
-                *value = Value::String(scalar::encode_base64(&bytes));
+                *value = Value::String(base64::encode(&bytes));
             }
             other => {
                 let found = json_type(other).to_owned();
@@ -374,11 +283,20 @@ impl Decoder {
         }
     }
 
-    fn time(&self, value: &mut Value, layout: Layout) -> Step {
+    fn time(&self, kind: Kind, value: &mut Value) -> Step {
         let Value::String(text) = value else {
             return Err(self.located(json_type(value).to_owned(), "string".to_owned()));
         };
-        *value = scalar::time(text, layout).map_err(DecodeError::Parse)?.map_or(Value::Null, Value::String);
+        let micro = kind == Kind::MicroTime;
+        let time = if micro { time::parse_micro_time(text) } else { time::parse_time(text) };
+        let time = time.map_err(|error| DecodeError::Parse(error.to_string()))?;
+        *value = if time.as_second() == ZERO_TIME && time.subsec_nanosecond() == 0 {
+            Value::Null
+        } else if micro {
+            Value::String(time::format_micro_time(time))
+        } else {
+            Value::String(time::format_time(time))
+        };
         Ok(())
     }
 

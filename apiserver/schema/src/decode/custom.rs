@@ -1,0 +1,106 @@
+//! What is typed of a custom resource when it is decoded: its metadata, and that of the objects within it.
+
+use apimachinery::field;
+use serde_json::{Map, Value};
+
+use super::{DecodeError, Decoder, Unknown, integral_number};
+use crate::builtin::{OBJECT_META, builtin as builtins};
+use crate::empties;
+use crate::node::Node;
+
+/// Decodes the metadata of a custom resource, and of the objects embedded in it, in place.
+pub(crate) fn custom(root: &Node, value: &mut Value, unknown: Unknown) -> Result<Vec<String>, DecodeError> {
+    integral(value);
+    let Some(object) = value.as_object_mut() else { return Ok(Vec::new()) };
+    let mut strict = Vec::new();
+    if let Some(metadata) = object.get_mut("metadata") {
+        strict = object_meta(metadata, unknown, "metadata")?;
+    }
+    let mut path = field::Path::default();
+    embedded(root, object, unknown, &mut path, &mut strict)?;
+    Ok(strict)
+}
+
+/// Decodes metadata where it stands alone: `place` prefixes the unknown fields.
+fn object_meta(metadata: &mut Value, unknown: Unknown, place: &str) -> Result<Vec<String>, DecodeError> {
+    let Some(id) = builtins().id(OBJECT_META) else { return Ok(Vec::new()) };
+    if metadata.is_null() {
+        *metadata = Value::Object(Map::new());
+        return Ok(Vec::new());
+    }
+    let mut decoder = Decoder::new(unknown, place.to_owned());
+    let node = builtins().node(id);
+    let outcome = decoder.typed(node, Some(id), metadata, None);
+    let strict = decoder.finish(outcome)?;
+    empties::drop_empties(node, metadata);
+    Ok(strict)
+}
+
+/// Walks to the objects that have `x-kubernetes-embedded-resource`, and decodes their metadata.
+fn embedded(
+    node: &Node,
+    object: &mut Map<String, Value>,
+    unknown: Unknown,
+    path: &mut field::Path,
+    strict: &mut Vec<String>,
+) -> Result<(), DecodeError> {
+    if node.embedded_resource {
+        for key in ["apiVersion", "kind"] {
+            if let Some(value) = object.get(key).filter(|v| !v.is_string()) {
+                return Err(DecodeError::Field(field::Error::invalid(
+                    &path.child(key),
+                    value.clone(),
+                    "must be a string",
+                )));
+            }
+        }
+        if let Some(metadata) = object.get_mut("metadata") {
+            let place = path.child("metadata");
+            let given = metadata.clone();
+            let found = object_meta(metadata, unknown, place.as_str())
+                .map_err(|error| DecodeError::Field(field::Error::invalid(&place, given, error.to_string())))?;
+            strict.extend(found);
+        }
+    }
+    for (key, value) in object {
+        let (child, mark) = match (node.property(key), node.additional()) {
+            (Some(property), _) => (&property.node, path.enter(key)),
+            (None, Some(values)) => (values, path.enter_key(key)),
+            (None, None) => continue,
+        };
+        embedded_value(child, value, unknown, path, strict)?;
+        path.leave(mark);
+    }
+    Ok(())
+}
+
+fn embedded_value(
+    node: &Node,
+    value: &mut Value,
+    unknown: Unknown,
+    path: &mut field::Path,
+    strict: &mut Vec<String>,
+) -> Result<(), DecodeError> {
+    match (value, &node.items) {
+        (Value::Object(object), _) => embedded(node, object, unknown, path, strict),
+        (Value::Array(list), Some(items)) => {
+            for (at, item) in list.iter_mut().enumerate() {
+                let mark = path.enter_index(at);
+                embedded_value(items, item, unknown, path, strict)?;
+                path.leave(mark);
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Brings all numbers into the form that Go writes them in.
+fn integral(value: &mut Value) {
+    match value {
+        Value::Number(number) => integral_number(number),
+        Value::Array(list) => list.iter_mut().for_each(integral),
+        Value::Object(object) => object.values_mut().for_each(integral),
+        _ => {}
+    }
+}
