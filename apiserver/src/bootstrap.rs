@@ -57,7 +57,7 @@ async fn create(
     mut object: Value,
 ) -> Result<(), StatusError> {
     let (gvk, namespace, name) =
-        (row.gvk(), object.namespace().unwrap_or_default().to_owned(), object.name().unwrap_or_default().to_owned());
+        (row.gvk(), object.namespace().to_owned(), object.name().to_owned());
     let fields = object.as_object_mut().ok_or_else(|| StatusError::internal(format!("{name} is not an object")))?;
     fields.insert("apiVersion".into(), row.api_version().into());
     fields.insert("kind".into(), gvk.kind.into());
@@ -73,7 +73,7 @@ async fn create(
             registry.update(ctx, &target, object.into(), &UpdateOptions::default()).await.map(drop)
         }
         // Another server on the same store was faster.
-        Err(error) if error.reason() == Reason::AlreadyExists => Ok(()),
+        Err(error) if *error.reason() == Reason::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
 }
@@ -97,7 +97,7 @@ async fn names(
 }
 
 fn key(object: &Value) -> (String, String) {
-    (object.namespace().unwrap_or_default().to_owned(), object.name().unwrap_or_default().to_owned())
+    (object.namespace().to_owned(), object.name().to_owned())
 }
 
 /// Group, version and resource of a collection's path (`/api/v1/namespaces`, `/apis/apps/v1/deployments`).
@@ -118,7 +118,7 @@ mod tests {
         assert!(!collections.is_empty());
         for (path, objects) in collections {
             assert!(!split(&path).2.is_empty() && !split(&path).1.is_empty(), "{path}");
-            assert!(objects.iter().all(|object| object.name().is_some()), "{path}");
+            assert!(objects.iter().all(|object| !object.name().is_empty()), "{path}");
         }
         assert_eq!(split("/api/v1/namespaces"), ("", "v1", "namespaces"));
         assert_eq!(split("/apis/apps/v1/deployments"), ("apps", "v1", "deployments"));

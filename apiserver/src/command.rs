@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::options::{DEFAULT_PORT, Options};
-use crate::{Error, bind, run};
+use crate::{Error, Ready, bind, run};
 
 /// `apiserver`'s command line.
 #[derive(Parser)]
@@ -54,7 +54,7 @@ impl Command {
         log.start();
         serve("apiserver", |stop| async move {
             let listener = bind(options.bind_address, options.secure_port.unwrap_or(DEFAULT_PORT))?;
-            let (ready, announced) = tokio::sync::oneshot::channel();
+            let (ready, announced) = tokio::sync::oneshot::channel::<Ready>();
             let announce = async {
                 if let Ok(ready) = announced.await {
                     println!("apiserver: ready at {}, kubeconfig {}", ready.url, ready.kubeconfig.display());

@@ -18,14 +18,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// Deletes the instances of `crd`, waits until they are gone, and lets go of the definition. Returns its name when
 /// that is done, or failed in a way that a later event or restart takes up again.
 pub(super) async fn run(registry: Arc<Registry>, ctx: RequestContext, row: Arc<Row>, crd: Arc<Value>) -> String {
-    let name = crd.name().unwrap_or_default().to_owned();
+    let name = crd.name().to_owned();
     let cleanup = Cleanup { registry, ctx, target: Target::new(row, "", name.clone()) };
     loop {
         match cleanup.attempt(&crd).await {
             Ok(()) => return name,
-            Err(error) if error.reason() == Reason::NotFound => return name,
+            Err(error) if *error.reason() == Reason::NotFound => return name,
             Err(error) => {
-                if error.reason() != Reason::Conflict {
+                if *error.reason() != Reason::Conflict {
                     warn!(definition = name, %error, "instances cannot be removed yet");
                 }
                 tokio::time::sleep(LOOK_AGAIN).await;
@@ -48,9 +48,7 @@ impl Cleanup {
         }
         self.condition(false, "InstanceDeletionCompleted", "removed all instances").await?;
         let mut latest = self.latest().await?;
-        let finalizers: Vec<Value> =
-            latest.finalizers().iter().filter(|f| **f != FINALIZER).map(|f| Value::from(f.to_string())).collect();
-        latest["metadata"]["finalizers"] = Value::Array(finalizers);
+        latest.remove_finalizer(FINALIZER);
         self.registry.update(&self.ctx, &self.target, latest.into(), &UpdateOptions::default()).await.map(drop)
     }
 
@@ -90,10 +88,10 @@ impl Cleanup {
                     continue;
                 }
                 let target =
-                    Target::new(row.clone(), instance.namespace().unwrap_or_default(), instance.name().unwrap_or_default());
+                    Target::new(row.clone(), instance.namespace(), instance.name());
                 match self.registry.delete(&self.ctx, &target, &DeleteOptions::default()).await {
                     Ok(_) => {}
-                    Err(error) if error.reason() == Reason::NotFound => {}
+                    Err(error) if *error.reason() == Reason::NotFound => {}
                     Err(error) => return Err(error),
                 }
             }

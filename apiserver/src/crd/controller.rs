@@ -85,7 +85,7 @@ impl Controller {
         let mut definitions = BTreeMap::new();
         for item in &listed.items {
             let crd = item.value()?;
-            definitions.insert(crd.name().unwrap_or_default().to_owned(), crd);
+            definitions.insert(crd.name().to_owned(), crd);
         }
         let gone: Vec<String> =
             self.definitions.keys().filter(|name| !definitions.contains_key(*name)).cloned().collect();
@@ -126,10 +126,10 @@ impl Controller {
                 }
             };
             let crd = event.object.value()?;
-            if let Some(version) = crd.resource_version() {
-                self.resource_version = version.to_owned();
+            if event.kind != EventKind::Error {
+                self.resource_version = crd.resource_version().to_owned();
             }
-            let name = crd.name().unwrap_or_default().to_owned();
+            let name = crd.name().to_owned();
             match event.kind {
                 EventKind::Added | EventKind::Modified => {
                     self.definitions.insert(name.clone(), crd);
@@ -160,7 +160,7 @@ impl Controller {
     async fn reconcile(&mut self, name: &str) {
         let Some(crd) = self.definitions.get(name).cloned() else { return };
         if crd.deletion_timestamp().is_some() {
-            let finalizing = crd.finalizers().iter().any(|finalizer| *finalizer == FINALIZER);
+            let finalizing = crd.has_finalizer(FINALIZER);
             if finalizing && self.cleaning.insert(name.to_owned()) {
                 if is_true(&crd, "Established") {
                     publish(&self.registry, &crd);
@@ -196,7 +196,7 @@ impl Controller {
                     self.definitions.insert(name.to_owned(), crd);
                 }
             }
-            Err(error) if matches!(error.reason(), Reason::Conflict | Reason::NotFound) => {}
+            Err(error) if matches!(*error.reason(), Reason::Conflict | Reason::NotFound) => {}
             Err(error) => warn!(definition = name, %error, "the status cannot be written"),
         }
     }
@@ -210,12 +210,12 @@ impl Controller {
 fn publish(registry: &Registry, crd: &Value) {
     match registry::crd::rows_for(crd) {
         Ok(rows) => {
-            let name = crd.name().unwrap_or_default();
+            let name = crd.name();
             registry.update_table(|table| table.with_crd(name, rows.clone()));
         }
         Err(errors) => {
             let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            warn!(definition = crd.name().unwrap_or_default(), problems = problems.join("; "), "cannot be served");
+            warn!(definition = crd.name(), problems = problems.join("; "), "cannot be served");
         }
     }
 }
