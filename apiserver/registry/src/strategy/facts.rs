@@ -115,10 +115,8 @@ static CONDITIONAL_WITH_GENERATION: Plain =
     plain(Facts { generation: Generation::Spec, unconditional_update: false, ..Facts::DEFAULT });
 static CONDITIONAL: Plain = plain(Facts { unconditional_update: false, ..Facts::DEFAULT });
 /// Its name is `<version>.<group>`, which for the core group ends in a dot.
-static API_SERVICE: Plain = Plain {
-    names: validation::name_is_path_segment,
-    ..plain(Facts { unconditional_update: false, ..Facts::DEFAULT })
-};
+static API_SERVICE: Plain =
+    Plain { names: validation::name_is_path_segment, ..plain(Facts { unconditional_update: false, ..Facts::DEFAULT }) };
 static FIXED_GENERATION: Plain = plain(Facts::generation(Generation::Fixed));
 static DEPLOYMENT: Plain = plain(Facts { status_keeps_labels: true, ..Facts::generation(Generation::Spec) });
 static ENDPOINT_SLICE: Plain = plain(Facts::generation(Generation::SpecAndLabels));

@@ -1,0 +1,209 @@
+//! POST of a review to a webhook, over TLS. Errors are texts in upstream's words: they end up in the client's message.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::hook::Hook;
+use super::pool::{Connection, Key, Pool};
+use super::{resolve, trust};
+use crate::Lister;
+
+/// The most that an answer may hold.
+const MAX_ANSWER: usize = 16 << 20;
+
+/// Calls webhooks and keeps connections to them.
+pub(super) struct Client {
+    lister: Arc<dyn Lister>,
+    pool: Pool,
+    trust: Mutex<HashMap<String, Arc<ClientConfig>>>,
+}
+
+/// Where a call goes.
+struct Place {
+    /// The URL's authority.
+    host: String,
+    port: u16,
+    path: String,
+    /// The service, if the address has to be looked up.
+    of_service: bool,
+}
+
+impl Client {
+    pub fn new(lister: Arc<dyn Lister>) -> Self {
+        Self { lister, pool: Pool::default(), trust: Mutex::new(HashMap::new()) }
+    }
+
+    /// Sends `body`; the answer's body if it is a 200.
+    pub async fn post(&self, hook: &Hook, body: Bytes) -> Result<Bytes, String> {
+        let timeout = hook.timeout();
+        let place = place(hook)?;
+        let authority = match (place.of_service, place.port) {
+            (false, 443) => place.host.clone(),
+            (_, port) => format!("{}:{port}", place.host),
+        };
+        let path = format!("{}?timeout={}s", place.path, timeout.as_secs());
+        let failed = |error: String| format!("Post \"https://{authority}{path}\": {error}");
+        match tokio::time::timeout(timeout, self.exchange(hook, &place, &authority, &path, body)).await {
+            Ok(Ok(answer)) => answered(answer),
+            Ok(Err(error)) => Err(failed(error)),
+            Err(_) => Err(failed("context deadline exceeded".into())),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        hook: &Hook,
+        place: &Place,
+        authority: &str,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), String> {
+        let address = match &hook.client_config.service {
+            Some(service) if place.of_service => resolve::service(&*self.lister, service).await?,
+            _ => (place.host.trim_matches(['[', ']']).to_owned(), place.port),
+        };
+        let key = Key {
+            address,
+            server_name: place.host.trim_matches(['[', ']']).to_owned(),
+            ca_bundle: hook.client_config.ca_bundle.clone(),
+        };
+        let request = || {
+            Request::post(path)
+                .header(header::HOST, authority)
+                .header(header::CONTENT_TYPE, "application/json")
+                .header(header::ACCEPT, "application/json")
+                .header(header::USER_AGENT, "kube-apiserver-admission")
+                .body(Full::new(body.clone()))
+                .map_err(|error| error.to_string())
+        };
+        // A kept connection may have been closed by the other side just now: then a new one gets its chance.
+        if let Some(connection) = self.pool.take(&key)
+            && let Ok(answer) = self.send(&key, connection, request()?).await
+        {
+            return Ok(answer);
+        }
+        let connection = self.connect(&key).await?;
+        self.send(&key, connection, request()?).await
+    }
+
+    async fn send(
+        &self,
+        key: &Key,
+        mut connection: Connection,
+        request: Request<Full<Bytes>>,
+    ) -> Result<(StatusCode, Bytes), String> {
+        connection.ready().await.map_err(|error| error.to_string())?;
+        let answer = connection.send_request(request).await.map_err(|error| error.to_string())?;
+        let status = answer.status();
+        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(|error| error.to_string())?;
+        self.pool.put(key.clone(), connection);
+        Ok((status, body.to_bytes()))
+    }
+
+    async fn connect(&self, key: &Key) -> Result<Connection, String> {
+        let (host, port) = (key.address.0.as_str(), key.address.1);
+        let stream = TcpStream::connect((host, port)).await.map_err(|error| {
+            let place = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+            format!("dial tcp {place}: {}", go_words(&error))
+        })?;
+        let _ = stream.set_nodelay(true);
+        let name = ServerName::try_from(key.server_name.clone()).map_err(|error| error.to_string())?;
+        let connector = TlsConnector::from(self.tls(&key.ca_bundle)?);
+        let stream = connector.connect(name, stream).await.map_err(|error| tls_words(&error))?;
+        let (sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to a webhook ended");
+            }
+        });
+        Ok(sender)
+    }
+
+    fn tls(&self, ca_bundle: &str) -> Result<Arc<ClientConfig>, String> {
+        let mut trust = self.trust.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = trust.get(ca_bundle) {
+            return Ok(config.clone());
+        }
+        // Bundles come and go with their configurations; a rebuilt one costs less than a forgotten one.
+        if trust.len() >= 100 {
+            trust.clear();
+        }
+        let config = trust::config(ca_bundle)?;
+        trust.insert(ca_bundle.to_owned(), config.clone());
+        Ok(config)
+    }
+}
+
+fn place(hook: &Hook) -> Result<Place, String> {
+    let config = &hook.client_config;
+    if let Some(service) = &config.service {
+        return Ok(Place {
+            host: format!("{}.{}.svc", service.name, service.namespace),
+            port: service.port.unwrap_or(443),
+            path: service.path.clone().filter(|path| !path.is_empty()).unwrap_or_else(|| "/".into()),
+            of_service: true,
+        });
+    }
+    let url = config.url.as_deref().ok_or("webhook configuration must have either service or URL")?;
+    let uri: Uri = url.parse().map_err(|error| format!("Unparsable webhook URL: {error}"))?;
+    let host = uri.host().ok_or("Unparsable webhook URL: no host")?.to_owned();
+    let path = if uri.path().is_empty() { "/" } else { uri.path() };
+    Ok(Place { host, port: uri.port_u16().unwrap_or(443), path: path.to_owned(), of_service: false })
+}
+
+/// The body of a 200, or what Go's client makes of another answer.
+fn answered((status, body): (StatusCode, Bytes)) -> Result<Bytes, String> {
+    let text = String::from_utf8_lossy(&body);
+    match status.as_u16() {
+        200..=206 => Ok(body),
+        401 => Err("Unauthorized".into()),
+        403 => Err("forbidden".into()),
+        404 => Err("the server could not find the requested resource".into()),
+        405 => Err("the server does not allow this method on the requested resource".into()),
+        500.. => Err(format!(
+            "an error on the server ({}) has prevented the request from succeeding",
+            apimachinery::quote::quoted(text.trim())
+        )),
+        _ => Err("the server rejected our request for an unknown reason".into()),
+    }
+}
+
+fn go_words(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connect: connection refused".into(),
+        io::ErrorKind::ConnectionReset => "connect: connection reset by peer".into(),
+        io::ErrorKind::HostUnreachable => "connect: no route to host".into(),
+        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable".into(),
+        io::ErrorKind::TimedOut => "i/o timeout".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn tls_words(error: &io::Error) -> String {
+    use rustls::CertificateError as Bad;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    match inner {
+        Some(rustls::Error::InvalidCertificate(bad)) => {
+            let words = match bad {
+                Bad::UnknownIssuer => "x509: certificate signed by unknown authority".to_owned(),
+                Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                    "x509: certificate has expired or is not yet valid".to_owned()
+                }
+                other => format!("x509: {other}"),
+            };
+            format!("tls: failed to verify certificate: {words}")
+        }
+        _ => error.to_string(),
+    }
+}
