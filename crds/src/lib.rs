@@ -5,6 +5,7 @@
 pub mod app;
 pub mod condition;
 pub mod quantity;
+pub mod taint;
 pub mod yaml;
 
 pub use app::{App, AppSpec, AppStatus};

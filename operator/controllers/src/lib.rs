@@ -2,8 +2,13 @@
 //! planned from what is seen, purely; then the plan is carried out.
 
 pub mod app;
+mod discovery;
+pub mod gc;
 mod informers;
+pub mod namespace;
+pub mod node_lifecycle;
 mod options;
+pub mod pod_gc;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -47,6 +52,19 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
     let controllers: FuturesUnordered<BoxFuture<'static, Result<(), Error>>> = FuturesUnordered::new();
     if options.runs("app") {
         controllers.push(app::controller(&context, &mut informers, options.concurrent_app_syncs).boxed());
+    }
+    if options.runs("garbage-collector") {
+        controllers.push(gc::controller(&context, options.concurrent_gc_syncs).boxed());
+    }
+    if options.runs("namespace") {
+        controllers.push(namespace::controller(&context, &mut informers, options.concurrent_namespace_syncs).boxed());
+    }
+    if options.runs("node-lifecycle") {
+        let grace_period = options.node_monitor_grace_period;
+        controllers.push(node_lifecycle::controller(&context, &mut informers, grace_period).boxed());
+    }
+    if options.runs("pod-garbage-collector") {
+        controllers.push(pod_gc::controller(&context, &mut informers).boxed());
     }
     let _watches = informers.run();
     context.ready.set();

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crds::taint::{self, Stay, tolerates};
 use k8s_openapi::api::core::v1::{NodeSelectorRequirement, NodeSelectorTerm, Taint, Toleration};
-use k8s_openapi::jiff::{SignedDuration, Timestamp};
+use k8s_openapi::jiff::Timestamp;
 
 use crate::resources::{Amounts, PODS};
 use crate::snapshot::NodeInfo;
@@ -42,42 +43,9 @@ pub fn reasons(node: &NodeInfo, wants: &Wants<'_>) -> Vec<String> {
     reasons
 }
 
-/// Whether a replica that is on the node already may stay, and until when: cordons and NoSchedule taints do not drive
-/// it away, a NoExecute taint it does not put up with does, at once or when its `tolerationSeconds` are over.
+/// Whether a replica that is on the node already may stay: cordons and NoSchedule taints do not drive it away.
 pub fn may_stay(node: &NodeInfo, wants: &Wants<'_>, now: Timestamp) -> Stay {
-    if !selected(node, wants) {
-        return Stay::No;
-    }
-    let mut until: Option<Timestamp> = None;
-    for taint in node.taints.iter().filter(|taint| taint.effect == "NoExecute") {
-        let tolerations: Vec<&Toleration> =
-            wants.tolerations.iter().filter(|toleration| tolerates(toleration, taint)).collect();
-        if tolerations.is_empty() {
-            return Stay::No;
-        }
-        // As upstream: the shortest of the tolerations that match counts.
-        let Some(seconds) = tolerations.iter().filter_map(|toleration| toleration.toleration_seconds).min() else {
-            continue;
-        };
-        let since = taint.time_added.as_ref().map_or(now, |time| time.0);
-        let end = since.saturating_add(SignedDuration::from_secs(seconds.max(0))).unwrap_or(Timestamp::MAX);
-        if end <= now {
-            return Stay::No;
-        }
-        until = Some(until.map_or(end, |until| until.min(end)));
-    }
-    until.map_or(Stay::Yes, Stay::Until)
-}
-
-/// Whether a replica may stay where it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stay {
-    /// It may.
-    Yes,
-    /// It may for a time.
-    Until(Timestamp),
-    /// It may not.
-    No,
+    if selected(node, wants) { taint::may_stay(&node.taints, wants.tolerations, now) } else { Stay::No }
 }
 
 fn cordon() -> Taint {
@@ -96,25 +64,6 @@ fn untolerated<'a>(node: &'a NodeInfo, tolerations: &[Toleration]) -> Option<&'a
 pub fn untolerated_preferences(node: &NodeInfo, tolerations: &[Toleration]) -> usize {
     let unwanted = |taint: &&Taint| !tolerations.iter().any(|toleration| tolerates(toleration, taint));
     node.taints.iter().filter(|taint| taint.effect == "PreferNoSchedule").filter(unwanted).count()
-}
-
-/// Whether a toleration matches a taint, by upstream's rule.
-pub fn tolerates(toleration: &Toleration, taint: &Taint) -> bool {
-    let set = |value: &Option<String>| value.as_deref().filter(|value| !value.is_empty()).map(str::to_owned);
-    if set(&toleration.effect).is_some_and(|effect| effect != taint.effect) {
-        return false;
-    }
-    let key = set(&toleration.key);
-    if key.as_deref().is_some_and(|key| key != taint.key) {
-        return false;
-    }
-    match toleration.operator.as_deref() {
-        Some("Exists") => true,
-        None | Some("" | "Equal") => {
-            key.is_some() && toleration.value.as_deref().unwrap_or("") == taint.value.as_deref().unwrap_or("")
-        }
-        Some(_) => false,
-    }
 }
 
 fn selected(node: &NodeInfo, wants: &Wants<'_>) -> bool {
@@ -229,41 +178,6 @@ mod tests {
         ] {
             assert_eq!(reasons(&node, &wants), expected, "{name}");
         }
-    }
-
-    #[test]
-    fn tolerations_match_by_key_value_and_effect() {
-        let taint: Taint = serde_json::from_value(json!({"key": "k", "value": "v", "effect": "NoSchedule"})).unwrap();
-        for (toleration, expected) in [
-            (json!({"operator": "Exists"}), true),
-            (json!({"key": "k", "operator": "Exists"}), true),
-            (json!({"key": "k", "value": "v"}), true),
-            (json!({"key": "k", "operator": "Equal", "value": "v", "effect": "NoSchedule"}), true),
-            (json!({"key": "k", "value": "other"}), false),
-            (json!({"key": "other", "operator": "Exists"}), false),
-            (json!({"key": "k", "operator": "Exists", "effect": "NoExecute"}), false),
-            (json!({"value": "v"}), false),
-        ] {
-            let toleration: Toleration = serde_json::from_value(toleration).unwrap();
-            assert_eq!(tolerates(&toleration, &taint), expected, "{toleration:?}");
-        }
-    }
-
-    #[test]
-    fn a_no_execute_taint_drives_away_at_once_or_after_the_tolerated_time() {
-        let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let node = node(
-            json!({"taints": [{"key": "node.kubernetes.io/unreachable", "effect": "NoExecute", "timeAdded": "1970-01-01T00:01:40Z"}]}),
-            json!({}),
-        );
-        let tolerations = |value: serde_json::Value| serde_json::from_value::<Vec<Toleration>>(value).unwrap();
-        let stay =
-            |tolerations: &[Toleration], now| may_stay(&node, &Wants { tolerations, ..Wants::default() }, at(now));
-        assert_eq!(stay(&[], 100), Stay::No);
-        assert_eq!(stay(&tolerations(json!([{"operator": "Exists"}])), 100), Stay::Yes);
-        let sixty = tolerations(json!([{"operator": "Exists", "tolerationSeconds": 60}]));
-        assert_eq!(stay(&sixty, 120), Stay::Until(at(160)));
-        assert_eq!(stay(&sixty, 160), Stay::No);
     }
 
     #[test]

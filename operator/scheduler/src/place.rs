@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use crds::app::{Placement, Policy};
+use crds::taint::Stay;
 use k8s_openapi::jiff::Timestamp;
 
-use crate::filter::{self, Stay, Wants};
+use crate::filter::{self, Wants};
 use crate::score;
 use crate::snapshot::Snapshot;
 
