@@ -28,6 +28,7 @@ const ESTABLISH: Duration = Duration::from_secs(10);
 
 /// Options of `cox up`.
 #[derive(Args)]
+#[group(skip)] // clap names groups after the type, and the server's options are called the same
 pub struct Options {
     /// Simulated nodes to start
     #[arg(long, default_value_t = 3, value_name = "N")]
