@@ -287,6 +287,11 @@ impl Life<'_> {
 
     /// Containers run until they are told to end by annotation; the restart policy says what follows.
     fn running(&self, mut status: PodStatus) -> Step {
+        let before = status.conditions.clone();
+        self.readiness(&mut status, false);
+        if status.conditions != before {
+            return self.write(status); // others have marked it while the node was not heard
+        }
         let Some(seconds) = self.annotation(RUN_SECONDS) else { return Step::Rest };
         let exit_code = self.annotation(EXIT_CODE).and_then(|code| i32::try_from(code).ok()).unwrap_or(0);
         let policy = self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always");
@@ -455,6 +460,18 @@ mod tests {
                 "Running a=ended(0) s=running b=ended(0) c=running ready",
             ]
         );
+    }
+
+    #[test]
+    fn a_pod_that_was_marked_while_its_node_was_silent_is_ready_again() {
+        let mut pod = pod(json!({"containers": [{"name": "c"}]}), json!({}));
+        walk(&mut pod, at(0));
+        for condition in pod.status.as_mut().unwrap().conditions.iter_mut().flatten() {
+            if condition.type_ == "Ready" {
+                (condition.status, condition.reason) = ("False".into(), Some("NodeNotReady".into()));
+            }
+        }
+        assert_eq!(walk(&mut pod, at(60)), ["Running c=running ready"]);
     }
 
     #[test]
