@@ -9,8 +9,8 @@ use crate::{KeyValue, Result, Revision};
 /// Turns stored values into what the cache holds. Called once for each write, on the cacher's own task: it must not
 /// block.
 pub trait Decoder: Send + Sync + 'static {
-    /// Reads one stored pair. An error keeps the object out of the cache (see [`Entry::corrupt`]) and is logged; it
-    /// never ends the feed.
+    /// Reads one stored pair. An error is logged and never ends the feed: lists that cover the object fail, and watchers
+    /// keep the last version that could be decoded.
     fn decode(&self, kv: &KeyValue) -> Result<Decoded>;
 }
 
@@ -38,8 +38,17 @@ pub struct Pairs {
 impl Pairs {
     /// The value for `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
-        // Labels are few: a scan beats a binary search over indirect slices.
-        self.iter().find(|(k, _)| *k == key).map(|(_, value)| value)
+        // Labels are few: a scan beats a binary search. Only the value found is taken as text again.
+        let text = self.text.as_bytes();
+        let mut start = 0;
+        for pair in self.ends.chunks_exact(2) {
+            let (middle, end) = (pair[0] as usize, pair[1] as usize);
+            if text[start..middle] == *key.as_bytes() {
+                return Some(&self.text[middle..end]);
+            }
+            start = end;
+        }
+        None
     }
 
     /// The pairs in ascending order of their keys.

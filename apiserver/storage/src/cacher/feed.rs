@@ -240,15 +240,13 @@ impl Feed {
         }
     }
 
-    /// Changes the state. `None` if there is nothing to tell: the key is no object's, or it is known already.
+    /// Changes the state. `None` if there is nothing to tell: the key is no object's, or what is deleted was
+    /// never there.
     fn apply(&mut self, update: crate::Event, received: Instant) -> Option<Arc<Event>> {
         let (key, revision, current, previous) = match update {
             crate::Event::Put { kv, .. } => {
                 let key = self.ingest.key(&kv.key)?;
                 let before = self.state.entries.get(key);
-                if before.is_some_and(|before| before.revision() >= kv.mod_revision) {
-                    return None;
-                }
                 let entry = self.ingest.entry(&kv, before)?;
                 let previous = self.state.entries.insert(entry.key().clone(), entry.clone());
                 (entry.key().clone(), kv.mod_revision, Some(entry), previous)

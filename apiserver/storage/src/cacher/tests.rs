@@ -5,6 +5,7 @@ mod fake;
 mod lists;
 mod model;
 mod ordered_map;
+mod over_embedded;
 mod recovery;
 mod watches;
 

@@ -76,7 +76,11 @@ impl State {
     fn send(&mut self, watch: usize, event: Event) {
         match &mut self.held {
             Some(held) => held.push((watch, event)),
-            None => drop(self.watches.get(&watch).map(|(_, events)| events.send(Ok(event)))),
+            None => {
+                if let Some((_, events)) = self.watches.get(&watch) {
+                    let _ = events.send(Ok(event));
+                }
+            }
         }
     }
 }

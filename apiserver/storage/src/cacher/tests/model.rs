@@ -107,7 +107,9 @@ async fn run(steps: Vec<Step>) {
                 writes.push((fake.delete(&name(number)), name(number), None));
             }
             Step::Delete(_) => {}
-            Step::Elsewhere => drop(fake.put_elsewhere()),
+            Step::Elsewhere => {
+                fake.put_elsewhere();
+            }
             Step::Break => fake.break_watches(),
             Step::Settle => settle().await,
             Step::Hold => fake.hold(),

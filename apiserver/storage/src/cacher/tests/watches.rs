@@ -102,7 +102,9 @@ async fn each_scope_gets_its_own_events_and_a_selector_turns_them() {
 #[tokio::test(start_paused = true)]
 async fn initial_events_are_the_state_in_key_order_and_end_with_their_bookmark() {
     let fake = Fake::new();
-    (0..300).rev().for_each(|i| drop(fake.put(&format!("a/pod{i:03}"), if i % 2 == 0 { "web" } else { "db" })));
+    for i in (0..300).rev() {
+        fake.put(&format!("a/pod{i:03}"), if i % 2 == 0 { "web" } else { "db" });
+    }
     let cacher = cacher(&fake);
     let request = WatchRequest {
         bookmarks: true,
@@ -164,7 +166,9 @@ async fn a_watcher_that_does_not_keep_up_is_ended_and_resumes_without_loss() {
     let mut fast = cacher.watch(WatchRequest::new(Scope::All, Start::Revision(0))).await.unwrap();
     let mut seen_fast = Vec::new();
     for _ in 0..5 {
-        (0..5).for_each(|i| drop(fake.put(&format!("a/pod{i}"), "web")));
+        for i in 0..5 {
+            fake.put(&format!("a/pod{i}"), "web");
+        }
         seen_fast.extend(delivered(&mut fast).await);
     }
     assert_eq!(seen_fast.len(), 25, "the others are not held up");
@@ -185,7 +189,9 @@ async fn a_burst_larger_than_a_queue_ends_no_watcher_that_reads() {
     let mut watch = cacher.watch(WatchRequest::new(Scope::All, Start::Revision(0))).await.unwrap();
     let reader = tokio::spawn(async move { delivered(&mut watch).await });
     settle().await;
-    (0..2000).for_each(|i| drop(fake.put(&format!("a/pod{}", i % 10), "web")));
+    for i in 0..2000 {
+        fake.put(&format!("a/pod{}", i % 10), "web");
+    }
     let seen = reader.await.unwrap();
     assert_eq!(seen.len(), 2000, "{:?}", seen.last());
 }
