@@ -65,6 +65,26 @@ async fn everything_is_there_after_a_restart_without_a_close() {
 }
 
 #[tokio::test]
+async fn a_copy_of_the_running_file_opens_with_all_that_was_acknowledged() {
+    for quick_repair in [true, false] {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("store");
+        let options = Options { quick_repair, ..Options::default() };
+        let store = Embedded::open(&path, options).expect("the store opens");
+        let mut written = Vec::new();
+        for number in 0..30 {
+            written.push(put(&store, &format!("/{number:02}"), 0, "x").await);
+            // What a crash at this moment leaves: nothing is being written, nothing was closed.
+            let copy = folder.path().join(format!("copy{number}"));
+            std::fs::copy(&path, &copy).unwrap();
+            let listed = open(&copy).list(b"/", ListOptions::default()).await.unwrap();
+            let held: Vec<_> = listed.kvs.iter().map(|kv| kv.mod_revision).collect();
+            assert_eq!(held, written, "quick repair: {quick_repair}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_long_history_is_replayed_after_a_restart() {
     const WRITES: u64 = 3000;
     let folder = TempDir::new().unwrap();
@@ -182,6 +202,11 @@ async fn another_format_is_refused() {
     assert!(matches!(error, OpenError::Version { found: 2, expected: 1, .. }), "{error}");
 }
 
+fn find<'a>(content: &'a mut [u8], what: &[u8]) -> &'a mut u8 {
+    let at = content.windows(what.len()).position(|window| window == what).expect("the content is there");
+    &mut content[at]
+}
+
 #[tokio::test]
 async fn damaged_files_are_refused() {
     let folder = TempDir::new().unwrap();
@@ -199,11 +224,14 @@ async fn damaged_files_are_refused() {
         std::fs::write(&path, content).unwrap();
         path
     };
-    let cases: [(PathBuf, &str); 4] = [
+    let middle = content.len() / 2;
+    let cases: [(PathBuf, &str); 6] = [
         (damage("cut", &|content| content.truncate(content.len() / 2)), "cut in half"),
         (damage("cut-short", &|content| content.truncate(100)), "cut to 100 bytes"),
         (damage("header", &|content| content[64..320].fill(0xa5)), "overwritten commit slots"),
         (damage("layout", &|content| content[9..40].fill(0xff)), "overwritten layout"),
+        (damage("page", &|content| content[middle..middle + 4096].fill(0)), "a lost page"),
+        (damage("bit", &|content| *find(content, b"xxxxxxxx") ^= 1), "a flipped bit in a value"),
     ];
     for (path, what) in cases {
         let error = fails(&path);

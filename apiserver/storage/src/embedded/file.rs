@@ -10,8 +10,8 @@ use parking_lot::RwLock;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, StorageError, WriteTransaction};
 
-use super::OpenError;
 use super::read::Snapshot;
+use super::{OpenError, Options};
 use crate::{Error, Result};
 
 /// What stands in the way of an operation.
@@ -55,6 +55,7 @@ pub(super) type Opener = Box<dyn Fn() -> Result<Database, DatabaseError> + Send 
 /// The handle that all reads and writes go through.
 pub(super) struct File {
     opener: Opener,
+    quick_repair: bool,
     slot: RwLock<Slot>,
 }
 
@@ -68,12 +69,13 @@ struct Slot {
 
 impl File {
     /// Opens with `opener`, for the file at `path` which errors name.
-    pub(super) fn open(path: &Path, opener: Opener) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path, opener: Opener, quick_repair: bool) -> Result<Self, OpenError> {
         let database = match catch_unwind(AssertUnwindSafe(&opener)) {
             Ok(opened) => opened.map_err(|error| explain(path, error))?,
             Err(_) => return Err(damaged(path, "its structure cannot be read")),
         };
-        Ok(Self { opener, slot: RwLock::new(Slot { database: Some(database), closed: false, generation: 1 }) })
+        let slot = RwLock::new(Slot { database: Some(database), closed: false, generation: 1 });
+        Ok(Self { opener, quick_repair, slot })
     }
 
     /// Runs `read` on the newest committed state; once more on a fresh handle if this one had failed.
@@ -111,7 +113,7 @@ impl File {
         };
         let run = || {
             let mut transaction = transaction.ok_or(redb::Error::DatabaseClosed)??;
-            transaction.set_quick_repair(true);
+            transaction.set_quick_repair(self.quick_repair);
             match write(&transaction)? {
                 (answer, Commit::Yes) => {
                     transaction.commit()?;
@@ -165,15 +167,19 @@ pub(super) enum Commit {
     No,
 }
 
-/// Opens the file at `path` with `cache_size` bytes of page memory.
-pub(super) fn opener(path: PathBuf, cache_size: usize) -> Opener {
+/// Opens the file at `path`.
+pub(super) fn opener(path: PathBuf, options: &Options) -> Opener {
+    let &Options { cache_size, verify_up_to, .. } = options;
     Box::new(move || {
-        let file = options().open(&path)?;
-        Builder::new().set_cache_size(cache_size).create_with_backend(FileBackend::new(file)?)
+        let file = read_write().open(&path)?;
+        let size = file.metadata()?.len();
+        let mut builder = Builder::new();
+        builder.set_cache_size(cache_size).set_check_integrity_on_open((1..=verify_up_to).contains(&size));
+        builder.create_with_backend(FileBackend::new(file)?)
     })
 }
 
-fn options() -> OpenOptions {
+fn read_write() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
@@ -190,7 +196,7 @@ pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
     fs::create_dir_all(folder).map_err(|source| OpenError::Io { path: folder.to_owned(), source })?;
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
     let is_new = !path.exists();
-    let mut file = options().open(path).map_err(failed)?;
+    let mut file = read_write().open(path).map_err(failed)?;
     if is_new {
         // Else the file's name could be lost in a power cut, with all that was acknowledged since.
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
