@@ -2,7 +2,7 @@
 //!
 //! A [`Storage`] is a multi-version map with one revision counter over all keys: every write gets the next
 //! revision, and the events after a revision can be watched until they are compacted. Two stores implement it,
-//! [`embedded`] (one file) and [`etcd`]; the [`cacher`] serves reads and watches of one key prefix from memory over
+//! [`embedded`] (one file) and [`etcd`]; [`compactor`] bounds their history; the [`cacher`] serves reads and watches of one key prefix from memory over
 //! either; [`testing`] is the suite that every implementation must pass.
 
 use std::time::Duration;
@@ -48,7 +48,7 @@ pub struct Got {
 #[derive(Clone, Debug, Default)]
 pub struct ListOptions {
     /// Read the state as of this revision, not the newest. [`Error::Compacted`] if it is gone, [`Error::FutureRevision`] if
-    /// the store has not reached it.
+    /// the store has not reached it. 0 is the newest too.
     pub revision: Option<Revision>,
     /// Start at this key (inclusive) instead of at the prefix.
     pub start: Option<Bytes>,
@@ -99,12 +99,14 @@ pub enum Event {
     Progress(Revision),
 }
 
-/// A running watch: events in revision order, without gap or repeat, until an error ends it.
+/// A running watch: events in revision order, without gap or repeat, until an error ends it. (In etcd values that expire
+/// together are deleted at one revision, so that several events may have it.)
 pub struct Watch {
     /// The events. After an `Err` the stream ends. [`Error::Compacted`]: the start is gone; any other error: resume
     /// after the last revision seen.
     pub events: BoxStream<'static, Result<Event>>,
-    /// Asks for an [`Event::Progress`] at the store's present revision or later; returns at once.
+    /// Asks for an [`Event::Progress`] at the store's present revision or later; returns at once. A member of an etcd
+    /// cluster that lags answers with its own revision: who waits for a certain one asks again until it comes.
     pub progress: ProgressRequester,
 }
 
@@ -149,7 +151,7 @@ pub trait Storage: Send + Sync + 'static {
     /// Deletes the key if its `mod_revision` is `expected`.
     async fn compare_and_delete(&self, key: &[u8], expected: Revision) -> Result<Outcome>;
 
-    /// The events under `prefix` with a revision greater than `after`. [`Error::Compacted`] (here or as the first
+    /// The events under `prefix` with a revision greater than `after`, which may lie in the future. [`Error::Compacted`] (here or as the first
     /// item) if some of them are gone.
     async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch>;
 
