@@ -2,8 +2,8 @@
 //!
 //! A [`Storage`] is a multi-version map with one revision counter over all keys: every write gets the next
 //! revision, and the events after a revision can be watched until they are compacted. Two stores implement it,
-//! [`embedded`] (one file) and [`etcd`]; [`compactor`] bounds their history; the [`cacher`] serves reads and watches of one key prefix from memory over
-//! either; [`testing`] is the suite that every implementation must pass.
+//! [`embedded`] (one file) and [`etcd`]; [`compactor`] bounds their history; the [`cacher`] serves reads and watches of
+//! one key prefix from memory over either; [`testing`] is the suite that every implementation must pass.
 
 use std::time::Duration;
 
@@ -151,8 +151,8 @@ pub trait Storage: Send + Sync + 'static {
     /// Deletes the key if its `mod_revision` is `expected`.
     async fn compare_and_delete(&self, key: &[u8], expected: Revision) -> Result<Outcome>;
 
-    /// The events under `prefix` with a revision greater than `after`, which may lie in the future. [`Error::Compacted`] (here or as the first
-    /// item) if some of them are gone.
+    /// The events under `prefix` with a revision greater than `after`, which may lie in the future.
+    /// [`Error::Compacted`] (here or as the first item) if some of them are gone.
     async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch>;
 
     /// A revision at least as new as every write acknowledged before the call.
