@@ -242,11 +242,23 @@ pub(crate) fn pretty(headers: &HeaderMap, query: &Query) -> bool {
     }
 }
 
+/// An encoding of bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ContentEncoding {
+    /// `application/json`
+    Json,
+    /// `application/yaml`
+    Yaml,
+    /// `application/vnd.kubernetes.protobuf`, for built-in kinds.
+    Protobuf,
+}
+
 /// The encoding of a body, or 415 in upstream's words. Without a header it is JSON.
-pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<Encoding, StatusError> {
+pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<ContentEncoding, StatusError> {
     match media_type(headers) {
-        "" | "application/json" => Ok(Encoding::Json),
-        "application/yaml" => Ok(Encoding::Yaml),
+        "" | "application/json" => Ok(ContentEncoding::Json),
+        "application/yaml" => Ok(ContentEncoding::Yaml),
+        "application/vnd.kubernetes.protobuf" => Ok(ContentEncoding::Protobuf),
         _ => Err(unsupported_media_type(&MEDIA_TYPES)),
     }
 }
@@ -255,6 +267,11 @@ pub(crate) fn content_encoding(headers: &HeaderMap) -> Result<Encoding, StatusEr
 pub(crate) fn media_type(headers: &HeaderMap) -> &str {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim()
+}
+
+/// 415: protobuf of a kind that has no messages.
+pub(crate) fn no_protobuf() -> StatusError {
+    unsupported_media_type(&MEDIA_TYPES[..2])
 }
 
 /// 415: the body's type is none of those.

@@ -2,6 +2,7 @@
 
 mod go_json;
 mod json;
+mod protobuf;
 pub(crate) mod yaml;
 
 use apimachinery::gvk::{GroupVersion, GroupVersionKind};
@@ -11,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::Value;
 
 use crate::body::RequestBody;
-use crate::negotiation::Encoding;
+use crate::negotiation::{self, ContentEncoding};
 
 /// The largest body, in bytes: upstream's 3 MiB.
 pub(crate) const MAX_BODY: usize = 3 * 1024 * 1024;
@@ -54,7 +55,11 @@ pub(crate) struct Expected<'a> {
 }
 
 /// Decodes an object and checks that it is of the kind expected. The strict errors are for `fieldValidation`.
-pub(crate) fn object(bytes: &[u8], encoding: Encoding, expected: &Expected<'_>) -> Result<registry::Body, StatusError> {
+pub(crate) fn object(
+    bytes: &[u8],
+    encoding: ContentEncoding,
+    expected: &Expected<'_>,
+) -> Result<registry::Body, StatusError> {
     let wanted = &expected.gvk.kind;
     let unrecognized = |error: String| {
         let summary = summary(bytes);
@@ -63,12 +68,12 @@ pub(crate) fn object(bytes: &[u8], encoding: Encoding, expected: &Expected<'_>) 
         ))
     };
     let (mut value, strict_errors) = match encoding {
-        Encoding::Json => {
+        ContentEncoding::Json => {
             let duplicates = if expected.builtin { json::Duplicates::Merge } else { json::Duplicates::Last };
             json::decode(bytes, duplicates)
                 .map_err(|error| unrecognized(format!("couldn't get version/kind; json parse error: {error}")))?
         }
-        Encoding::Yaml => {
+        ContentEncoding::Yaml => {
             let (value, repeated) = yaml::decode(bytes).map_err(|error| {
                 unrecognized(format!(
                     "couldn't get version/kind; json parse error: error converting YAML to JSON: {error}"
@@ -76,6 +81,9 @@ pub(crate) fn object(bytes: &[u8], encoding: Encoding, expected: &Expected<'_>) 
             })?;
             (value, yaml_errors(repeated))
         }
+        // Custom resources have no messages.
+        ContentEncoding::Protobuf if !expected.builtin => return Err(negotiation::no_protobuf()),
+        ContentEncoding::Protobuf => (protobuf::decode(bytes, expected.gvk).map_err(unrecognized)?, Vec::new()),
     };
     if value.is_null() {
         // Go's decoder reads null as an object without fields.
@@ -200,14 +208,18 @@ pub(crate) fn apply(bytes: &[u8]) -> Result<registry::Body, StatusError> {
 }
 
 /// The body of a delete: `DeleteOptions`, or `None` if it is empty.
-pub(crate) fn delete_options(bytes: &[u8], encoding: Encoding) -> Result<Option<Value>, StatusError> {
+pub(crate) fn delete_options(bytes: &[u8], encoding: ContentEncoding) -> Result<Option<Value>, StatusError> {
     if bytes.is_empty() {
         return Ok(None);
     }
     let bad = |error: String| StatusError::bad_request(format!("couldn't get version/kind; json parse error: {error}"));
     let (value, _) = match encoding {
-        Encoding::Json => json::decode(bytes, json::Duplicates::Merge).map_err(bad)?,
-        Encoding::Yaml => yaml::decode(bytes).map_err(bad)?,
+        ContentEncoding::Json => json::decode(bytes, json::Duplicates::Merge).map_err(bad)?,
+        ContentEncoding::Yaml => yaml::decode(bytes).map_err(bad)?,
+        ContentEncoding::Protobuf => {
+            let kind = GroupVersionKind { group: String::new(), version: "v1".into(), kind: "DeleteOptions".into() };
+            (protobuf::decode(bytes, &kind).map_err(StatusError::bad_request)?, Vec::new())
+        }
     };
     if value.is_null() {
         return Ok(Some(Value::Object(Default::default())));

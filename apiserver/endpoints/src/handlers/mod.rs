@@ -19,7 +19,7 @@ use registry::{Registry, RequestContext, Served, Target, Written};
 
 use crate::body::{Body, RequestBody};
 use crate::decode::{self, Expected};
-use crate::negotiation::{self, Encoding, Endpoint};
+use crate::negotiation::{self, ContentEncoding, Endpoint};
 use crate::query::Query;
 use crate::response::{self, Form};
 use crate::routes;
@@ -62,7 +62,7 @@ impl Call<'_> {
     }
 
     /// The body's encoding and its bytes; 415 before anything is read.
-    async fn read_body(&mut self) -> Result<(Encoding, Bytes), StatusError> {
+    async fn read_body(&mut self) -> Result<(ContentEncoding, Bytes), StatusError> {
         let encoding = negotiation::content_encoding(self.headers())?;
         Ok((encoding, self.take_body().await?))
     }
@@ -72,7 +72,7 @@ impl Call<'_> {
     }
 
     /// Decodes an object of the target's kind.
-    fn decode(&self, bytes: &[u8], encoding: Encoding) -> Result<registry::Body, StatusError> {
+    fn decode(&self, bytes: &[u8], encoding: ContentEncoding) -> Result<registry::Body, StatusError> {
         let gvk = routes::kind_of(&self.target);
         let builtin = !self.target.row.is_custom() || gvk.group != self.target.row.gvr.group;
         decode::object(bytes, encoding, &Expected { gvk: &gvk, builtin })

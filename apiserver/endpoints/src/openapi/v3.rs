@@ -1,0 +1,142 @@
+//! A version's document in OpenAPI v3.
+
+use std::sync::Arc;
+
+use registry::Row;
+use serde_json::{Map, Value, json};
+
+use super::operations::{self, Operation};
+use super::schemas;
+
+/// What documents are headed with.
+pub(super) struct Title {
+    /// The server's version.
+    pub version: String,
+}
+
+/// The document of a version's rows.
+pub(super) fn document(rows: &[&Arc<Row>], title: &Title) -> String {
+    let mut paths = Map::new();
+    for row in rows {
+        let custom = row.is_custom();
+        for path in operations::of(row) {
+            let mut item = Map::new();
+            for operation in &path.operations {
+                item.insert(operation.method.into(), describe(operation, &operations::tag(row), custom));
+            }
+            let mut parameters: Vec<Value> = path.path_parameters.iter().map(|name| path_parameter(name)).collect();
+            parameters.push(json!({
+                "name": "pretty", "in": "query", "schema": { "type": "string", "uniqueItems": true },
+            }));
+            item.insert("parameters".into(), parameters.into());
+            paths.insert(path.path, item.into());
+        }
+    }
+    let info = json!({ "title": "Kubernetes", "version": title.version });
+    // The definitions are written as they are: most are text that was never parsed.
+    let mut out = String::from(r#"{"components":{"schemas":{"#);
+    for (at, (name, json)) in schemas::closure(rows).iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        out.push_str(&Value::from(name.as_str()).to_string());
+        out.push(':');
+        push_compact(json, &mut out);
+    }
+    let security = json!({
+        "BearerToken": { "description": "Bearer Token authentication", "in": "header", "name": "authorization", "type": "apiKey" },
+    });
+    let paths = Value::Object(paths);
+    out.push_str(&format!(r#"}},"securitySchemes":{security}}},"info":{info},"openapi":"3.0.0","paths":{paths}}}"#));
+    out
+}
+
+/// JSON text without the line breaks and spaces between its tokens.
+fn push_compact(json: &str, out: &mut String) {
+    let mut in_string = false;
+    let mut escaped = false;
+    for character in json.chars() {
+        if in_string {
+            in_string = escaped || character != '"';
+            escaped = !escaped && character == '\\';
+        } else if character.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = character == '"';
+        }
+        out.push(character);
+    }
+}
+
+fn path_parameter(name: &str) -> Value {
+    let description = match name {
+        "namespace" => "object name and auth scope, such as for teams and projects",
+        _ => "name of the object",
+    };
+    json!({
+        "name": name, "in": "path", "description": description, "required": true,
+        "schema": { "type": "string", "uniqueItems": true },
+    })
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } })
+}
+
+fn describe(operation: &Operation, tag: &str, custom: bool) -> Value {
+    let query: Vec<Value> = operation
+        .query
+        .iter()
+        .map(|(name, kind)| json!({ "name": name, "in": "query", "schema": { "type": kind, "uniqueItems": true } }))
+        .collect();
+    let content = |name: &str, types: &[&str]| -> Value {
+        types.iter().map(|media| ((*media).to_owned(), reference(name))).collect::<Map<_, _>>().into()
+    };
+    let answers: &[&str] = if custom {
+        &["application/json", "application/yaml"]
+    } else if operation.action == "list" {
+        &["application/json", "application/json;stream=watch", "application/yaml"]
+    } else {
+        &["application/json", "application/yaml"]
+    };
+    let mut responses: Map<String, Value> = operation
+        .codes
+        .iter()
+        .map(|(code, words)| {
+            (code.to_string(), json!({ "description": words, "content": content(&operation.answer, answers) }))
+        })
+        .collect();
+    responses.insert("401".into(), json!({ "description": "Unauthorized" }));
+    let mut value = json!({
+        "tags": [tag],
+        "description": operation.description,
+        "operationId": operation.id,
+        "parameters": query,
+        "responses": responses,
+        "x-kubernetes-action": operation.action,
+        "x-kubernetes-group-version-kind": {
+            "group": operation.kind.group, "version": operation.kind.version, "kind": operation.kind.kind,
+        },
+    });
+    if let Some(body) = &operation.body {
+        let types: &[&str] = match (operation.action, custom) {
+            ("patch", true) => {
+                &["application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json"]
+            }
+            ("patch", false) => &[
+                "application/apply-patch+yaml",
+                "application/json-patch+json",
+                "application/merge-patch+json",
+                "application/strategic-merge-patch+json",
+            ],
+            ("delete" | "deletecollection", _) => &["*/*"],
+            (_, true) => &["application/json", "application/yaml"],
+            (_, false) => &["*/*"],
+        };
+        value["requestBody"] = json!({ "content": content(body, types) });
+        if !operation.action.starts_with("delete") {
+            value["requestBody"]["required"] = true.into();
+        }
+    }
+    value
+}
