@@ -99,3 +99,16 @@ pub enum EncodeError {
     #[error("exceeded max depth")]
     TooDeep,
 }
+
+impl EncodeError {
+    /// The same error, seen from the object or list that holds the place.
+    pub(crate) fn inside(mut self, step: &str) -> EncodeError {
+        if let EncodeError::WrongType { path, .. } | EncodeError::Invalid { path, .. } = &mut self {
+            if !path.is_empty() && !path.starts_with('[') {
+                path.insert(0, '.');
+            }
+            path.insert_str(0, step);
+        }
+        self
+    }
+}
