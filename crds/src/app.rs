@@ -75,7 +75,7 @@ pub const TEMPLATE_HASH_LABEL: &str = "coxswain.dev/template-hash";
     printcolumn(
         name = "Nodes",
         type_ = "string",
-        json_path = ".status.placements[*].node",
+        json_path = ".status.nodes",
         priority = 1,
         description = "Nodes that hold the replicas"
     ),
@@ -249,6 +249,9 @@ pub struct AppStatus {
     /// Label selector of the App's Pods, in string form, as the scale subresource serves it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub selector: Option<String>,
+    /// Names of the nodes in `placements`, as they are printed: a printer column shows one value only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodes: Option<String>,
     /// Where the scheduler placed the replicas.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "placement_list")]
@@ -269,6 +272,11 @@ pub struct Placement {
     /// Number of replicas on it.
     #[schemars(range(min = 1))]
     pub replicas: i32,
+}
+
+/// Names of the nodes in placements, as they are printed.
+pub fn node_names(placements: &[Placement]) -> String {
+    placements.iter().map(|placement| placement.node.as_str()).collect::<Vec<_>>().join(",")
 }
 
 fn one() -> i32 {

@@ -140,7 +140,7 @@ async fn register(kubelet: &Kubelet) {
             Ok(()) => return,
             Err(error) => {
                 let wait = backoff.next();
-                tracing::warn!(%error, ?wait, "nodes not registered yet, trying again");
+                tracing::warn!(error = %runtime::error::line(&error), ?wait, "nodes not registered yet, trying again");
                 tokio::time::sleep(wait).await;
             }
         }

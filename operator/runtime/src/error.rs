@@ -63,3 +63,19 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     }
     line
 }
+
+/// What the API server said, or what went wrong on the way there, on one line.
+pub fn brief(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        other => chain(other),
+    }
+}
+
+/// [`brief`] for a client's error, [`chain`] for any other.
+pub fn line(error: &(dyn std::error::Error + 'static)) -> String {
+    match error.downcast_ref::<kube::Error>() {
+        Some(error) => brief(error),
+        None => chain(error),
+    }
+}

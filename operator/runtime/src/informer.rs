@@ -226,7 +226,7 @@ where
                 }
                 Err(error) => {
                     let wait = backoff.next();
-                    tracing::debug!(kind = std::any::type_name::<K>(), %error, ?wait, "watch failed, trying again");
+                    tracing::debug!(kind = std::any::type_name::<K>(), error = %crate::error::line(&error), ?wait, "watch failed, trying again");
                     tokio::time::sleep(wait).await;
                 }
             }

@@ -3,7 +3,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
-use std::fmt::{Debug, Display};
+use std::fmt::Debug;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -202,7 +202,7 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> WorkQueue<K> {
     where
         F: FnMut(K) -> Work,
         Work: Future<Output = Result<Outcome, E>>,
-        E: Display,
+        E: std::error::Error + 'static,
     {
         let mut in_work = FuturesUnordered::new();
         loop {
@@ -222,7 +222,8 @@ impl<K: Clone + Eq + Hash + Debug + Send + 'static> WorkQueue<K> {
                         }
                         Ok(Outcome::Retry) => self.retry(key.clone()),
                         Err(error) => {
-                            tracing::warn!(queue = self.inner.metrics.name(), ?key, %error, "will be tried again");
+                            let error = crate::error::line(&error);
+                            tracing::warn!(queue = self.inner.metrics.name(), ?key, error, "will be tried again");
                             self.retry(key.clone());
                         }
                     }
@@ -302,7 +303,7 @@ mod tests {
                 log.lock().unwrap().push(key);
                 match key {
                     "slow" => std::future::pending().await,
-                    "fails" if log.lock().unwrap().len() < 4 => Err("not yet"),
+                    "fails" if log.lock().unwrap().len() < 4 => Err(std::fmt::Error),
                     _ => Ok(Outcome::Done),
                 }
             }

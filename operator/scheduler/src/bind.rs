@@ -1,6 +1,6 @@
 //! What the scheduler writes: an App's placements through /status, a Pod's node through pods/binding.
 
-use crds::app::Placement;
+use crds::app::{self, Placement};
 use crds::{App, GROUP};
 use k8s_openapi::api::core::v1::{Binding, ObjectReference, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
@@ -13,7 +13,12 @@ const FIELD_MANAGER: &str = "scheduler";
 
 /// Writes where an App's replicas go. The write names the version of the App that was looked at, so that what was
 /// decided upon something older is refused (409) rather than stored.
-pub async fn app(client: &Client, app: &App, placements: &[Placement], scheduled: &Condition) -> kube::Result<App> {
+pub async fn placements(
+    client: &Client,
+    app: &App,
+    placements: &[Placement],
+    scheduled: &Condition,
+) -> kube::Result<App> {
     let namespace = app.namespace().unwrap_or_default();
     let patch = json!({
         "apiVersion": format!("{GROUP}/v1"),
@@ -24,7 +29,11 @@ pub async fn app(client: &Client, app: &App, placements: &[Placement], scheduled
             "uid": app.metadata.uid,
             "resourceVersion": app.metadata.resource_version,
         },
-        "status": {"placements": placements, "conditions": [scheduled]},
+        "status": {
+            "placements": placements,
+            "nodes": app::node_names(placements),
+            "conditions": [scheduled],
+        },
     });
     Api::<App>::namespaced(client.clone(), &namespace)
         .patch_status(&app.name_any(), &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(patch))

@@ -74,7 +74,7 @@ impl Scheduler {
         let scheduled = scheduled(&app, &plan, now);
         let before = condition::find(app.conditions(), condition::SCHEDULED);
         if plan.placements != app.placements() || before != Some(&scheduled) {
-            let written = bind::app(&self.client, &app, &plan.placements, &scheduled).await?;
+            let written = bind::placements(&self.client, &app, &plan.placements, &scheduled).await?;
             self.tell(&app, &plan);
             self.assumed.app(written);
         }

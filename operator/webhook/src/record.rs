@@ -97,10 +97,8 @@ mod tests {
         app.status.get_or_insert_default().conditions.push(approved);
         assert_eq!(verdict(&app, &Findings::default(), Timestamp::now()), None);
         app.metadata.generation = Some(2);
-        let refused = Findings {
-            causes: vec![Cause { field: "spec.image".into(), message: "spec.image: bad".into() }],
-            warnings: vec![],
-        };
+        let refused =
+            Findings { causes: vec![Cause { field: "spec.image".into(), message: "bad".into() }], warnings: vec![] };
         let refused = verdict(&app, &refused, Timestamp::now()).unwrap();
         assert_eq!(
             (refused.status.as_str(), refused.message.as_str(), refused.observed_generation),

@@ -116,7 +116,7 @@ pub async fn keep(client: Client, endpoint: Endpoint, metrics: Metrics, register
         );
         let Err(error) = applied else { break };
         let wait = backoff.next();
-        tracing::warn!(%error, ?wait, "not registered yet, trying again");
+        tracing::warn!(error = %runtime::error::line(&error), ?wait, "not registered yet, trying again");
         tokio::time::sleep(wait).await;
     }
     tracing::info!(url = endpoint.url, "registered");

@@ -15,7 +15,7 @@ pub const MAX_REPLICAS: i32 = 10_000;
 pub struct Cause {
     /// The field: `spec.env[0].name`.
     pub field: String,
-    /// What is wrong, with the value, in upstream's form.
+    /// What is wrong, with the value, in upstream's form, without the field.
     pub message: String,
 }
 
@@ -30,15 +30,13 @@ pub struct Findings {
 
 impl Findings {
     fn invalid(&mut self, field: impl Into<String>, value: &str, why: impl AsRef<str>) {
-        let field = field.into();
-        let message = format!("{field}: Invalid value: {value:?}: {}", why.as_ref());
-        self.causes.push(Cause { field, message });
+        let message = format!("Invalid value: {value:?}: {}", why.as_ref());
+        self.causes.push(Cause { field: field.into(), message });
     }
 
     fn duplicate(&mut self, field: impl Into<String>, value: &str) {
-        let field = field.into();
-        let message = format!("{field}: Duplicate value: {value:?}");
-        self.causes.push(Cause { field, message });
+        let message = format!("Duplicate value: {value:?}");
+        self.causes.push(Cause { field: field.into(), message });
     }
 
     fn warn(&mut self, field: &str, what: impl AsRef<str>) {
@@ -47,14 +45,8 @@ impl Findings {
 
     /// All causes on one line.
     pub fn message(&self) -> String {
-        match self.causes.as_slice() {
-            [] => String::new(),
-            [only] => only.message.clone(),
-            causes => {
-                let each: Vec<&str> = causes.iter().map(|cause| cause.message.as_str()).collect();
-                format!("[{}]", each.join(", "))
-            }
-        }
+        let each: Vec<String> = self.causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+        if each.len() > 1 { format!("[{}]", each.join(", ")) } else { each.concat() }
     }
 }
 

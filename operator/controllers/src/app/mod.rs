@@ -95,6 +95,12 @@ fn availability_changed(change: &Change<'_, App>) -> bool {
     }
 }
 
+/// Whether a Pod was refused because its namespace is being emptied: the App goes with it.
+fn is_terminating(status: &kube::core::Status) -> bool {
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
 /// The App that controls a Pod.
 fn owner(pod: &Pod) -> Option<ObjectKey> {
     let owner = pod.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
@@ -155,6 +161,7 @@ impl Controller {
             match outcome {
                 // The Pod is there: the cache has not seen it yet.
                 Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => current = false,
+                Err(kube::Error::Api(status)) if is_terminating(&status) => (),
                 Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 422) => {
                     refused = Some(status.message.clone());
                     outcomes.push(Err(kube::Error::Api(status)));

@@ -217,6 +217,7 @@ fn status(observed: &Observed<'_>, hold: Option<&Hold>, plan: &Plan) -> Option<A
         replicas: Some(replicas),
         ready_replicas: Some(ready),
         selector: Some(template::selector(app)),
+        nodes: None,
         placements: Vec::new(),
         conditions,
     };

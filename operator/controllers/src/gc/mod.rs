@@ -35,7 +35,7 @@ struct Collector {
     recorder: Recorder,
     monitors: Arc<Monitors>,
     /// Owners that a live read did not find, as seen from a namespace; a uid never comes back.
-    absent: Mutex<HashSet<(String, String)>>,
+    absent: Mutex<HashSet<[String; 5]>>,
 }
 
 /// The future collects for as long as it is polled.
@@ -73,7 +73,7 @@ pub fn controller(context: &Context, concurrency: usize) -> impl Future<Output =
 /// Why something is left alone for now.
 #[derive(Debug, thiserror::Error)]
 enum Doubt {
-    #[error(transparent)]
+    #[error("{}", runtime::error::brief(.0))]
     Api(#[from] kube::Error),
     #[error("the owner's kind {kind} of {api_version} is not served")]
     UnknownKind { api_version: String, kind: String },
@@ -81,9 +81,17 @@ enum Doubt {
 
 impl Collector {
     async fn attempt(&self, task: Task) -> Result<Outcome, Doubt> {
-        match task {
+        let outcome = match task {
             Task::AttemptToDelete(uid) => self.attempt_to_delete(&uid).await,
             Task::AttemptToOrphan(uid) => self.attempt_to_orphan(&uid).await,
+        };
+        match outcome {
+            // It may be served again, or never: no news each time.
+            Err(doubt @ Doubt::UnknownKind { .. }) => {
+                tracing::debug!(%doubt, "left alone");
+                Ok(Outcome::Retry)
+            }
+            outcome => outcome,
         }
     }
 
@@ -156,7 +164,7 @@ impl Collector {
         if let Some(known) = known {
             return Ok(Some(if known.deleting_dependents { Owner::WaitsForDependents } else { Owner::Solid }));
         }
-        let seen_from = (owner.uid.clone(), at.namespace.clone());
+        let seen_from = [&owner.uid, &owner.api_version, &owner.kind, &owner.name, &at.namespace].map(String::clone);
         if self.absent.lock().unwrap_or_else(PoisonError::into_inner).contains(&seen_from) {
             return Ok(Some(Owner::Absent));
         }

@@ -72,7 +72,7 @@ impl Monitors {
                     RESYNC
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "discovery failed; the garbage collector keeps its monitors");
+                    tracing::warn!(error = %runtime::error::line(&error), "discovery failed; the garbage collector keeps its monitors");
                     backoff.next()
                 }
             };
@@ -140,7 +140,7 @@ impl Monitors {
             let event = match event {
                 Ok(event) => event,
                 Err(error) => {
-                    tracing::debug!(resource = resource.plural, group = resource.group, %error, "monitor failed");
+                    tracing::debug!(resource = resource.plural, group = resource.group, error = %runtime::error::line(&error), "monitor failed");
                     // Perhaps it is not served any more.
                     self.refresh();
                     tokio::time::sleep(backoff.next()).await;

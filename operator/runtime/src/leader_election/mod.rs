@@ -185,7 +185,9 @@ impl Elector {
                     standing_by();
                     until = until.min(expires.max(started + Duration::from_millis(10)));
                 }
-                Ok(Err(error)) => tracing::debug!(lease = self.candidate.name, %error, "Lease not acquired"),
+                Ok(Err(error)) => {
+                    tracing::debug!(lease = self.candidate.name, error = %crate::error::line(&error), "Lease not acquired")
+                }
                 Err(_) => tracing::debug!(lease = self.candidate.name, "Lease not acquired in time"),
             }
             // Wait for the time, or for a change by which the Lease is no longer someone else's.
@@ -224,7 +226,9 @@ impl Elector {
             match timeout(left, self.try_claim(false)).await {
                 Ok(Ok(None)) => renewed = started,
                 Ok(Ok(Some(_))) => return,
-                Ok(Err(error)) => tracing::warn!(lease = self.candidate.name, %error, "Lease not renewed"),
+                Ok(Err(error)) => {
+                    tracing::warn!(lease = self.candidate.name, error = %crate::error::line(&error), "Lease not renewed")
+                }
                 Err(_) => return,
             }
         }
@@ -275,7 +279,9 @@ impl Elector {
     async fn release(&mut self) {
         match timeout(RELEASE_DEADLINE, self.try_release()).await {
             Ok(Ok(())) => tracing::info!(lease = self.candidate.name, "Lease released"),
-            Ok(Err(error)) => tracing::warn!(lease = self.candidate.name, %error, "Lease not released"),
+            Ok(Err(error)) => {
+                tracing::warn!(lease = self.candidate.name, error = %crate::error::line(&error), "Lease not released")
+            }
             Err(_) => tracing::warn!(lease = self.candidate.name, "Lease not released in time"),
         }
     }
@@ -296,7 +302,11 @@ impl Elector {
 
 /// The host's name and a random part, as client-go's binaries name themselves.
 fn identity() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
-    let host = host.as_deref().map(str::trim).filter(|host| !host.is_empty()).unwrap_or("localhost");
-    format!("{host}_{:016x}{:016x}", rand::random::<u64>(), rand::random::<u64>())
+    format!("{}_{:016x}{:016x}", host_name(), rand::random::<u64>(), rand::random::<u64>())
+}
+
+/// The host's name, `localhost` where it cannot be told.
+pub(crate) fn host_name() -> String {
+    let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
+    told.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
 }
