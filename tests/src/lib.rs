@@ -25,10 +25,19 @@ macro_rules! on_each_store {
 
 /// A kube-rs client of the user of a kubeconfig.
 pub async fn kube_client(kubeconfig: &std::path::Path) -> kube::Client {
+    kube_client_as(kubeconfig, |_| ()).await
+}
+
+/// The same with other credentials: `change` gets those of the kubeconfig.
+pub async fn kube_client_as(
+    kubeconfig: &std::path::Path,
+    change: impl FnOnce(&mut kube::config::AuthInfo),
+) -> kube::Client {
     // A second installation is the same provider.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let file = kube::config::Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
     let options = kube::config::KubeConfigOptions::default();
-    let config = kube::Config::from_custom_kubeconfig(file, &options).await.expect("a configuration");
+    let mut config = kube::Config::from_custom_kubeconfig(file, &options).await.expect("a configuration");
+    change(&mut config.auth_info);
     kube::Client::try_from(config).expect("a client")
 }

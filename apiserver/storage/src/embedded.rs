@@ -56,7 +56,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             cache_size: 4 << 20,
-            quick_repair: true,
+            quick_repair: false,
             verify_up_to: 16 << 20,
             queue: 1024,
             watch_queue: 4096,
