@@ -138,7 +138,7 @@ impl Metrics {
         } else {
             self.inflight.get_or_create(&kind(info)).inc();
         }
-        InFlight { metrics: self.clone(), labels, kind: kind(info), long, done: false }
+        InFlight { metrics: self.clone(), labels, kind: kind(info), long }
     }
 
     /// Counts the events of a watch.
@@ -177,12 +177,11 @@ pub(crate) struct InFlight {
     labels: RequestLabels,
     kind: InflightLabels,
     long: bool,
-    done: bool,
 }
 
 impl InFlight {
-    /// Counts the answer. A watch stays in the count until its body ends.
-    pub(crate) fn finish(mut self, response: &mut Response<Body>, latency: Duration) {
+    /// Counts the answer.
+    pub(crate) fn finish(self, response: &mut Response<Body>, latency: Duration) {
         let RequestLabels { verb, group, version, resource, subresource, scope, component } = self.labels.clone();
         let code = response.status().as_u16();
         let counted = CodeLabels { verb, group, version, resource, subresource, scope, component, code };
@@ -191,21 +190,22 @@ impl InFlight {
             self.metrics.durations.get_or_create(&self.labels).observe(latency.as_secs_f64());
             return;
         }
-        if let Body::Stream(stream) = std::mem::take(response.body_mut()) {
-            self.done = false;
-            let stream = futures::stream::unfold((stream, self), |(mut stream, guard)| async move {
-                stream.next().await.map(|bytes| (bytes, (stream, guard)))
-            });
-            *response.body_mut() = Body::Stream(Box::pin(stream));
-        }
+        // A watch stays in the count until its stream ends; a refusal is over now.
+        let body = std::mem::take(response.body_mut());
+        *response.body_mut() = match body {
+            Body::Stream(stream) => {
+                let stream = futures::stream::unfold((stream, self), |(mut stream, guard)| async move {
+                    stream.next().await.map(|bytes| (bytes, (stream, guard)))
+                });
+                Body::Stream(Box::pin(stream))
+            }
+            body => body,
+        };
     }
 }
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        if std::mem::replace(&mut self.done, true) {
-            return;
-        }
         if self.long {
             self.metrics.long_running.get_or_create(&self.labels).dec();
         } else {

@@ -137,8 +137,12 @@ pub(crate) fn list(query: &Query, watch: bool, name: &str) -> Result<ListOptions
     let timeout_seconds = query.number("timeoutSeconds")?;
     let resource_version = query.text("resourceVersion").to_owned();
     let continue_token = query.text("continue").to_owned();
-    let send_initial_events = query.flag("sendInitialEvents");
-    let matching = query.text("resourceVersionMatch");
+    let mut send_initial_events = query.flag("sendInitialEvents");
+    let mut matching = query.text("resourceVersionMatch");
+    if watch && send_initial_events.is_none() && matching.is_empty() && matches!(resource_version.as_str(), "" | "0") {
+        // A watch from nowhere begins with what there is: upstream reads it as if it had been asked for.
+        (send_initial_events, matching) = (Some(true), "NotOlderThan");
+    }
     let mut errors = ErrorList::new();
     let checks = Checks { resource_version: &resource_version, continue_token: &continue_token, send_initial_events };
     if watch {

@@ -42,12 +42,9 @@ impl Query {
         self.first(key).map(|value| !(value.eq_ignore_ascii_case("false") || value == "0"))
     }
 
-    /// A whole number: absent is `None`, and 400 in the words of Go's `strconv` if it is none. The empty value is 0.
+    /// A whole number: absent is `None`, and 400 in the words of Go's `strconv` if it is none (the empty value is none).
     pub fn number(&self, key: &str) -> Result<Option<i64>, StatusError> {
         let Some(value) = self.first(key) else { return Ok(None) };
-        if value.is_empty() {
-            return Ok(Some(0));
-        }
         match value.parse() {
             Ok(number) => Ok(Some(number)),
             Err(error) => {

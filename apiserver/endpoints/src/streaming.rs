@@ -21,18 +21,26 @@ pub(crate) fn list(
     listed: Listed,
 ) -> Result<impl Iterator<Item = Bytes> + Send + 'static, StatusError> {
     let head = match &shape {
+        // Upstream's list of metadata has no items rather than an empty list of them.
+        Shape::Metadata { list: true, version } if listed.items.is_empty() => {
+            format!(r#"{{"apiVersion":"meta.k8s.io/{version}","items":null"#)
+        }
         Shape::Object => {
             let api_version = quoted(&row.api_version());
             format!(r#"{{"apiVersion":{api_version},"items":["#)
         }
-        shape => shape.head()?,
+        shape => shape.head(row)?,
     };
     let tail = match &shape {
         Shape::Object => {
             let kind = quoted(&row.list_kind);
-            format!(r#"],"kind":{kind},"metadata":{}}}"#, list_meta(row, &listed))
+            format!(r#"],"kind":{kind},"metadata":{}}}"#, list_meta(row.is_custom(), &listed))
         }
-        shape => shape.tail(&list_meta(row, &listed)),
+        shape => {
+            let empty = listed.items.is_empty() && matches!(shape, Shape::Metadata { .. });
+            let tail = shape.tail(&list_meta(false, &listed));
+            if empty { tail.trim_start_matches(']').to_owned() } else { tail }
+        }
     };
     Ok(Chunks {
         head: Some(head.into_bytes()),
@@ -46,9 +54,9 @@ pub(crate) fn list(
 }
 
 /// The `metadata` of a list. Upstream's lists of custom resources always carry `continue`.
-fn list_meta(row: &Row, listed: &Listed) -> String {
+fn list_meta(always_continue: bool, listed: &Listed) -> String {
     let mut meta = String::from("{");
-    if !listed.continue_token.is_empty() || row.is_custom() {
+    if !listed.continue_token.is_empty() || always_continue {
         meta.push_str(r#""continue":"#);
         meta.push_str(&quoted(&listed.continue_token));
         meta.push(',');
@@ -110,16 +118,16 @@ impl Iterator for Chunks {
 }
 
 /// The frames of a watch in the shape asked for. In the plain shape they are the registry's own, shared by all watchers.
-pub(crate) fn watch(shape: Shape, events: WatchStream) -> impl Stream<Item = Bytes> + Send + 'static {
+pub(crate) fn watch(row: Arc<Row>, shape: Shape, events: WatchStream) -> impl Stream<Item = Bytes> + Send + 'static {
     let mut shape = shape;
     events.map(move |event| match (&mut shape, event.kind) {
         (Shape::Object, _) | (_, EventKind::Error) => event.framed,
-        (shape, _) => frame(shape, &event),
+        (shape, _) => frame(&row, shape, &event),
     })
 }
 
-fn frame(shape: &mut Shape, event: &WatchEvent) -> Bytes {
-    let (kind, object) = match shape.event(&event.object) {
+fn frame(row: &Row, shape: &mut Shape, event: &WatchEvent) -> Bytes {
+    let (kind, object) = match shape.event(row, &event.object) {
         Ok(object) => (event.kind, object),
         Err(error) => (EventKind::Error, serde_json::to_vec(error.status()).unwrap_or_default().into()),
     };

@@ -20,5 +20,5 @@ pub(crate) async fn create(mut call: Call<'_>) -> Result<Response<Body>, StatusE
     }
     let mut written = call.registry().create(&call.context, &call.target, body, &options).await?;
     written.created = true;
-    super::written(&form, &shape, &written)
+    super::written(&form, &shape, &call.target.row, &written)
 }

@@ -16,7 +16,7 @@ pub(crate) async fn delete(mut call: Call<'_>) -> Result<Response<Body>, StatusE
         Deleted::Done(status) => Ok(form.success(StatusCode::OK, &status)),
         Deleted::Object { object, accepted } => {
             let code = if accepted { StatusCode::ACCEPTED } else { StatusCode::OK };
-            super::object(&form, &shape, code, &object)
+            super::object(&form, &shape, &call.target.row, code, &object)
         }
     }
 }

@@ -12,5 +12,5 @@ pub(crate) async fn get(call: Call<'_>) -> Result<Response<Body>, StatusError> {
     let shape = call.shape(&form)?;
     let options = options::get(call.query());
     let object = call.registry().get(&call.context, &call.target, &options).await?;
-    super::object(&form, &shape, StatusCode::OK, &object)
+    super::object(&form, &shape, &call.target.row, StatusCode::OK, &object)
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use apimachinery::status::StatusError;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
-use registry::{Registry, RequestContext, Served, Target, Written};
+use registry::{Registry, RequestContext, Row, Served, Target, Written};
 
 use crate::body::{Body, RequestBody};
 use crate::decode::{self, Expected};
@@ -85,15 +85,21 @@ impl Call<'_> {
 }
 
 /// An answer of one object.
-fn object(form: &Form, shape: &Shape, code: StatusCode, object: &Served) -> Result<Response<Body>, StatusError> {
+fn object(
+    form: &Form,
+    shape: &Shape,
+    row: &Row,
+    code: StatusCode,
+    object: &Served,
+) -> Result<Response<Body>, StatusError> {
     match shape {
         Shape::Object => Ok(form.json(code, object.bytes().clone())),
-        shape => shape.one(object).map(|json| form.json(code, json)),
+        shape => shape.one(row, object).map(|json| form.json(code, json)),
     }
 }
 
 /// The answer to create, update, patch and apply.
-fn written(form: &Form, shape: &Shape, written: &Written) -> Result<Response<Body>, StatusError> {
+fn written(form: &Form, shape: &Shape, row: &Row, written: &Written) -> Result<Response<Body>, StatusError> {
     let code = if written.created { StatusCode::CREATED } else { StatusCode::OK };
-    object(form, shape, code, &written.object)
+    object(form, shape, row, code, &written.object)
 }

@@ -32,5 +32,5 @@ pub(crate) async fn patch(mut call: Call<'_>) -> Result<Response<Body>, StatusEr
         _ => Patch::Apply(decode::apply(&bytes)?),
     };
     let written = call.registry().patch(&call.context, &call.target, patch, &options).await?;
-    super::written(&form, &shape, &written)
+    super::written(&form, &shape, &call.target.row, &written)
 }

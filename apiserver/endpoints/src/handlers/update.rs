@@ -18,5 +18,5 @@ pub(crate) async fn update(mut call: Call<'_>) -> Result<Response<Body>, StatusE
     let body = call.decode(&bytes, encoding)?;
     drop(bytes);
     let written = call.registry().update(&call.context, &call.target, body, &options).await?;
-    super::written(&form, &shape, &written)
+    super::written(&form, &shape, &call.target.row, &written)
 }

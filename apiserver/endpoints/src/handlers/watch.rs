@@ -31,7 +31,9 @@ pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError>
             () = tokio::time::sleep(timeout) => {}
         }
     };
-    let frames = streaming::watch(shape, events).inspect(move |frame| count.observe(frame.len())).take_until(end);
+    let frames = streaming::watch(call.target.row.clone(), shape, events)
+        .inspect(move |frame| count.observe(frame.len()))
+        .take_until(end);
     let mut response = respond(StatusCode::OK, "application/json");
     *response.body_mut() = Body::Stream(Box::pin(frames));
     Ok(response)

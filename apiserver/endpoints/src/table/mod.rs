@@ -24,7 +24,7 @@ pub(crate) use cells::Clock;
 pub(crate) enum Shape {
     /// Itself.
     Object,
-    /// `PartialObjectMetadata` of this version of `meta.k8s.io`; in a list where `list` is set.
+    /// `PartialObjectMetadata` of this version of `meta.k8s.io`.
     Metadata { version: &'static str, list: bool },
     /// A row of a `Table`.
     Table(Box<Printer>),
@@ -146,7 +146,11 @@ impl<'a> Definition<'a> {
             name: &column.name,
             kind: &column.kind,
             format: &column.format,
-            description: &column.description,
+            description: match (column.description.as_str(), column.name.as_str(), column.format.as_str()) {
+                ("", "Name", "name") => NAME.description,
+                ("", "Age", _) => CREATION_TIMESTAMP,
+                (description, ..) => description,
+            },
             priority: column.priority,
         }
     }
@@ -170,14 +174,15 @@ const CREATION_TIMESTAMP: &str = "CreationTimestamp is a timestamp representing 
 
 impl Shape {
     /// The JSON of one object in this shape (not [`Shape::Object`], whose JSON is the object's own).
-    pub(crate) fn one(&self, object: &Served) -> Result<Bytes, StatusError> {
+    pub(crate) fn one(&self, row: &Row, object: &Served) -> Result<Bytes, StatusError> {
         let mut out = Vec::with_capacity(object.bytes().len() + 256);
         match self {
             Self::Object => return Ok(object.bytes().clone()),
             Self::Metadata { list: true, .. } => {
-                return Err(not_acceptable(
-                    "you requested PartialObjectMetadataList, but the requested object is not a list",
-                ));
+                return Err(not_acceptable(format!(
+                    "you requested PartialObjectMetadataList, but the requested object is not a list (*{})",
+                    go_type(row)
+                )));
             }
             Self::Metadata { version, list: false } => push_metadata(version, object.bytes(), &mut out),
             Self::Table(printer) => {
@@ -194,8 +199,8 @@ impl Shape {
     }
 
     /// The JSON of an event's object.
-    pub(crate) fn event(&mut self, object: &Served) -> Result<Bytes, StatusError> {
-        let Self::Table(printer) = self else { return self.one(object) };
+    pub(crate) fn event(&mut self, row: &Row, object: &Served) -> Result<Bytes, StatusError> {
+        let Self::Table(printer) = self else { return self.one(row, object) };
         let mut out = Vec::with_capacity(object.bytes().len() + 256);
         let stated = std::mem::replace(&mut printer.stated, true);
         printer.clock = Clock::now();
@@ -207,11 +212,12 @@ impl Shape {
     }
 
     /// What comes before the objects of a list.
-    pub(crate) fn head(&self) -> Result<String, StatusError> {
+    pub(crate) fn head(&self, row: &Row) -> Result<String, StatusError> {
         match self {
-            Self::Metadata { list: false, .. } => {
-                Err(not_acceptable("you requested PartialObjectMetadata, but the requested object is a list"))
-            }
+            Self::Metadata { list: false, .. } => Err(not_acceptable(format!(
+                "you requested PartialObjectMetadata, but the requested object is a list (*{}List)",
+                go_type(row)
+            ))),
             Self::Metadata { version, .. } => Ok(format!(r#"{{"apiVersion":"meta.k8s.io/{version}","items":["#)),
             Self::Table(printer) => Ok(printer.head(true)),
             Self::Object => Ok(String::new()),
@@ -288,12 +294,24 @@ fn push_metadata(version: &str, object: &[u8], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
+/// What upstream calls the type of a kind's objects in its messages.
+fn go_type(row: &Row) -> String {
+    if row.is_custom() {
+        return "unstructured.Unstructured".to_owned();
+    }
+    let package = match row.gvr.group.split('.').next() {
+        None | Some("") => "core",
+        Some(package) => package,
+    };
+    format!("{package}.{}", row.kind)
+}
+
 /// The resourceVersion in an object's text: digits, so no escapes.
 fn resource_version(object: &[u8]) -> &str {
     let version = raw::field(object, "metadata").and_then(|metadata| raw::field(metadata, "resourceVersion"));
     version.and_then(|text| std::str::from_utf8(text).ok()).map(|text| text.trim_matches('"')).unwrap_or_default()
 }
 
-fn not_acceptable(message: &str) -> StatusError {
+fn not_acceptable(message: String) -> StatusError {
     StatusError::new(406, Reason::NotAcceptable, message)
 }
