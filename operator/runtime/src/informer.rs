@@ -322,7 +322,7 @@ mod tests {
         Api::all(kube::Client::new(service, "default"))
     }
 
-    fn tower_stub() -> impl tower_service::Service<
+    fn tower_stub() -> impl tower::Service<
         http::Request<kube::client::Body>,
         Response = http::Response<kube::client::Body>,
         Error = std::io::Error,
@@ -332,7 +332,7 @@ mod tests {
     + 'static {
         #[derive(Clone)]
         struct Refuse;
-        impl tower_service::Service<http::Request<kube::client::Body>> for Refuse {
+        impl tower::Service<http::Request<kube::client::Body>> for Refuse {
             type Response = http::Response<kube::client::Body>;
             type Error = std::io::Error;
             type Future = std::future::Ready<Result<Self::Response, Self::Error>>;

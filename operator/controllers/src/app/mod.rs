@@ -7,9 +7,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crds::taint::{self, Stay};
 use crds::{App, GROUP, condition};
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Api, Client, Resource, ResourceExt};
@@ -32,6 +33,7 @@ struct Controller {
     recorder: Recorder,
     apps: Store<App>,
     pods: Store<Pod>,
+    nodes: Store<Node>,
     refused: Mutex<HashMap<ObjectKey, String>>,
 }
 
@@ -42,7 +44,7 @@ pub fn controller(
     concurrency: usize,
 ) -> impl Future<Output = Result<(), Error>> + Send + use<> {
     let queue = WorkQueue::<ObjectKey>::new(LONGEST_WAIT, context.metrics.queue("app"));
-    let (apps, pods) = (informers.apps().store(), informers.pods().store());
+    let (apps, pods, nodes) = (informers.apps().store(), informers.pods().store(), informers.nodes().store());
     informers.apps().on_change({
         let (queue, apps) = (queue.clone(), apps.clone());
         move |change| {
@@ -67,17 +69,36 @@ pub fn controller(
             owner(change.object()).into_iter().for_each(|key| queue.add(key));
         }
     });
+    informers.nodes().on_change({
+        let (queue, apps) = (queue.clone(), apps.clone());
+        move |change| {
+            let taints = |node: &Node| node.spec.as_ref().and_then(|spec| spec.taints.clone());
+            if let Change::Applied { old: Some(old), new } = &change
+                && taints(old) == taints(new)
+            {
+                return;
+            }
+            let name = change.object().name_any();
+            for app in apps.list() {
+                if app.placements().iter().any(|placement| placement.node == name) {
+                    queue.add(ObjectKey::of(&*app));
+                }
+            }
+        }
+    });
     let controller = Controller {
         client: context.client.clone(),
         recorder: context.recorder.clone(),
         apps,
         pods,
+        nodes,
         refused: Mutex::default(),
     };
     let controller = Arc::new(controller);
     async move {
         controller.apps.synced().await;
         controller.pods.synced().await;
+        controller.nodes.synced().await;
         let work = |key| {
             let controller = controller.clone();
             async move { controller.reconcile(key).await }
@@ -124,6 +145,7 @@ impl Controller {
     }
 
     fn plan(&self, key: &ObjectKey, app: &App) -> Plan {
+        let now = Timestamp::now();
         let uid = app.metadata.uid.as_deref().unwrap_or_default();
         let pods = self.pods.by_index(PODS_BY_OWNER, uid);
         let neighbours = self.pods.by_index(PODS_BY_NAMESPACE, &key.namespace);
@@ -137,13 +159,21 @@ impl Controller {
             })
             .cloned()
             .collect();
+        let is_unusable = |node: &&str| match self.nodes.get(&ObjectKey::new("", *node)) {
+            None => true,
+            Some(node) => {
+                let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_deref()).unwrap_or_default();
+                taint::may_stay(taints, &app.spec.tolerations, now) == Stay::No
+            }
+        };
         plan::plan(&Observed {
             app,
+            unusable: app.placements().iter().map(|placement| placement.node.as_str()).filter(is_unusable).collect(),
             pods: &pods,
             taken: neighbours.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect(),
             waits_for,
             refused: self.refused().get(key).cloned(),
-            now: Timestamp::now(),
+            now,
         })
     }
 

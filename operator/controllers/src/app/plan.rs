@@ -21,6 +21,9 @@ pub struct Observed<'a> {
     pub pods: &'a [Arc<Pod>],
     /// Names of all Pods of the namespace.
     pub taken: HashSet<&'a str>,
+    /// Nodes of its placements that cannot hold Pods: gone, or with a taint that drives the App's Pods away. The
+    /// scheduler is about to move what is placed there.
+    pub unusable: HashSet<&'a str>,
     /// Apps it depends on that are not Available, or missing.
     pub waits_for: Vec<String>,
     /// What the API server said when a Pod was refused the last time, if it was.
@@ -188,7 +191,7 @@ fn pods(observed: &Observed<'_>, plan: &mut Plan) {
         *places.entry(node_of(pod)).or_default() += 1;
     }
     let mut names: HashSet<String> = HashSet::new();
-    for (node, missing) in places {
+    for (node, missing) in places.into_iter().filter(|(node, _)| !observed.unusable.contains(node)) {
         for _ in 0..missing {
             let name =
                 template::pod_name(app, &hash, node, |name| observed.taken.contains(name) || names.contains(name));
@@ -325,6 +328,7 @@ mod tests {
             app: &world.app,
             pods: &world.pods,
             taken: world.pods.iter().filter_map(|pod| pod.metadata.name.as_deref()).collect(),
+            unusable: HashSet::from(["lost"]),
             waits_for: waits_for.iter().map(|name| (*name).to_owned()).collect(),
             refused: None,
             now: Timestamp::UNIX_EPOCH,
@@ -348,6 +352,7 @@ mod tests {
             ("an extra one", 2, "a:1 b:1", "p@a q@a r@b", "-q"),
             ("the extra one that is not ready", 2, "a:1 b:1", "p@a! q@a r@b", "-p"),
             ("moved", 2, "a:1 c:1", "p@a q@b", "+c -q"),
+            ("a node is lost", 2, "a:1 lost:1", "p@a", ""),
             ("to zero", 0, "", "p@a q@b", "-p -q"),
             ("one has ended", 1, "a:1", "p@a.", "+a -p"),
             ("roll: one at a time", 3, "a:2 b:1", "p@a~ q@a~ r@b~", "+a -p"),
