@@ -1,5 +1,7 @@
 //! `App`: an image that runs as a number of replicas, placed on nodes by the scheduler.
 
+#![allow(clippy::duplicated_attributes, reason = "each printer column has a name, a type and a path")]
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 

@@ -139,7 +139,7 @@ async fn register(kubelet: &Kubelet) {
         match try_register(kubelet, &api).await {
             Ok(()) => return,
             Err(error) => {
-                let wait = backoff.next();
+                let wait = backoff.failed();
                 tracing::warn!(error = %runtime::error::line(&error), ?wait, "nodes not registered yet, trying again");
                 tokio::time::sleep(wait).await;
             }

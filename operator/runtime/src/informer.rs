@@ -225,7 +225,7 @@ where
                     }
                 }
                 Err(error) => {
-                    let wait = backoff.next();
+                    let wait = backoff.failed();
                     tracing::debug!(kind = std::any::type_name::<K>(), error = %crate::error::line(&error), ?wait, "watch failed, trying again");
                     tokio::time::sleep(wait).await;
                 }
@@ -287,7 +287,7 @@ impl Backoff {
     const LONGEST: Duration = Duration::from_secs(5);
 
     /// The wait after one more failure: doubled each time, with up to half of it at random.
-    pub fn next(&mut self) -> Duration {
+    pub fn failed(&mut self) -> Duration {
         let wait = Self::FIRST.saturating_mul(1 << self.failures.min(10)).min(Self::LONGEST);
         self.failures += 1;
         wait.mul_f64(rand::random_range(0.5..=1.0))

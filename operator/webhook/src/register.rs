@@ -115,7 +115,7 @@ pub async fn keep(client: Client, endpoint: Endpoint, metrics: Metrics, register
             apply::<ValidatingWebhookConfiguration>(&client, Kind::Validating, &endpoint),
         );
         let Err(error) = applied else { break };
-        let wait = backoff.next();
+        let wait = backoff.failed();
         tracing::warn!(error = %runtime::error::line(&error), ?wait, "not registered yet, trying again");
         tokio::time::sleep(wait).await;
     }

@@ -73,7 +73,7 @@ impl Monitors {
                 }
                 Err(error) => {
                     tracing::warn!(error = %runtime::error::line(&error), "discovery failed; the garbage collector keeps its monitors");
-                    backoff.next()
+                    backoff.failed()
                 }
             };
             tokio::select! {
@@ -143,7 +143,7 @@ impl Monitors {
                     tracing::debug!(resource = resource.plural, group = resource.group, error = %runtime::error::line(&error), "monitor failed");
                     // Perhaps it is not served any more.
                     self.refresh();
-                    tokio::time::sleep(backoff.next()).await;
+                    tokio::time::sleep(backoff.failed()).await;
                     continue;
                 }
             };

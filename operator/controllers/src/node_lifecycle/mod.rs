@@ -4,7 +4,7 @@
 mod plan;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crds::taint::{self, Stay};
@@ -26,39 +26,51 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Nodes, and Pods, worked on at once.
 const CONCURRENT: usize = 8;
 
-/// When a node was heard last, by the own clock: its times are its own.
+/// What was last heard of a node, and when by the own clock: its times are its own.
+#[derive(Debug)]
+struct LastHeard {
+    renewed: Option<MicroTime>,
+    reported: Option<String>,
+    at: Instant,
+}
+
+impl Default for LastHeard {
+    fn default() -> Self {
+        Self { renewed: None, reported: None, at: Instant::now() }
+    }
+}
+
+/// When each node was heard last. Cheap to clone.
 #[derive(Clone, Debug, Default)]
-struct Heard(Arc<Mutex<HashMap<String, (Option<MicroTime>, Option<String>, Instant)>>>);
+struct Heard(Arc<Mutex<HashMap<String, LastHeard>>>);
 
 impl Heard {
-    fn with<T>(&self, read: impl FnOnce(&mut HashMap<String, (Option<MicroTime>, Option<String>, Instant)>) -> T) -> T {
-        read(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    fn nodes(&self) -> MutexGuard<'_, HashMap<String, LastHeard>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn renewed(&self, name: &str, renew_time: Option<MicroTime>) {
-        self.with(|heard| {
-            let entry = heard.entry(name.to_owned()).or_insert_with(|| (None, None, Instant::now()));
-            if entry.0 != renew_time {
-                (entry.0, entry.2) = (renew_time, Instant::now());
-            }
-        });
+    fn renewed(&self, name: &str, renewed: Option<MicroTime>) {
+        let mut nodes = self.nodes();
+        let heard = nodes.entry(name.to_owned()).or_default();
+        if heard.renewed != renewed {
+            (heard.renewed, heard.at) = (renewed, Instant::now());
+        }
     }
 
-    fn reported(&self, name: &str, heartbeat: Option<String>) {
-        self.with(|heard| {
-            let entry = heard.entry(name.to_owned()).or_insert_with(|| (None, None, Instant::now()));
-            if entry.1 != heartbeat {
-                (entry.1, entry.2) = (heartbeat, Instant::now());
-            }
-        });
+    fn reported(&self, name: &str, reported: Option<String>) {
+        let mut nodes = self.nodes();
+        let heard = nodes.entry(name.to_owned()).or_default();
+        if heard.reported != reported {
+            (heard.reported, heard.at) = (reported, Instant::now());
+        }
     }
 
     fn forget(&self, name: &str) {
-        self.with(|heard| heard.remove(name));
+        self.nodes().remove(name);
     }
 
     fn silent(&self, name: &str) -> Duration {
-        self.with(|heard| heard.get(name).map_or(Duration::ZERO, |(_, _, at)| at.elapsed()))
+        self.nodes().get(name).map_or(Duration::ZERO, |heard| heard.at.elapsed())
     }
 }
 
