@@ -1,7 +1,7 @@
 //! The protobuf encoding of the built-in kinds (`application/vnd.kubernetes.protobuf`), to and from the JSON form the
 //! server works with.
 //!
-//! An encoded object is an [envelope]: four magic bytes, then the message `runtime.Unknown`, which names the object's
+//! An encoded object is an envelope: four magic bytes, then the message `runtime.Unknown`, which names the object's
 //! apiVersion and kind and carries the kind's own message. Which fields a message has, and how Go's JSON encoding treats each,
 //! is read from the field table in `data/`; custom resources have no message and thus no protobuf form.
 
@@ -39,6 +39,11 @@ pub fn supports(api_version: &str, kind: &str) -> bool {
 /// Whether the bytes begin as an encoded object does.
 pub fn recognizes(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
+}
+
+/// The apiVersion and kind an envelope names, each empty where it names none. The object itself is not read.
+pub fn type_of(bytes: &[u8]) -> Result<(&str, &str), DecodeError> {
+    Envelope::open(bytes).map(|envelope| (envelope.api_version, envelope.kind))
 }
 
 /// The object in an envelope, as Go's JSON encoding would show it.

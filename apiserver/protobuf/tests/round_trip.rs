@@ -1,6 +1,8 @@
 //! Objects go to the wire form and come back as they were.
 
-use protobuf_encoding::{EncodeError, ListEncoder, decode, decode_with_default, encode, encode_watch_event, supports};
+use protobuf_encoding::{
+    EncodeError, ListEncoder, decode, decode_with_default, encode, encode_watch_event, supports, type_of,
+};
 use serde_json::{Value, json};
 
 #[track_caller]
@@ -152,6 +154,25 @@ fn an_envelope_without_a_kind_takes_the_given_one() {
     let expected = json!({"apiVersion": "v1", "kind": "DeleteOptions", "gracePeriodSeconds": 5});
     assert_eq!(decode_with_default(options, "v1", "DeleteOptions").unwrap(), expected);
     assert_eq!(decode(options).unwrap_err().to_string(), "Object 'Kind' is missing");
+}
+
+#[test]
+fn the_type_of_an_envelope_is_told_without_reading_the_object() {
+    let damaged = b"k8s\0\x0a\x09\x0a\x02v1\x12\x03Pod\x12\x01\x07";
+    assert_eq!(type_of(damaged), Ok(("v1", "Pod")));
+    assert!(decode(damaged).is_err());
+    assert_eq!(type_of(b"k8s\0\x12\x00"), Ok(("", "")));
+}
+
+#[test]
+fn an_error_answer_is_byte_for_byte_upstream_s() {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": "secrets \"nope\" not found",
+        "reason": "NotFound", "details": {"name": "nope", "kind": "secrets"}, "code": 404,
+    });
+    let recorded = b"k8s\0\n\x0c\n\x02v1\x12\x06Status\x12O\n\x06\n\0\x12\0\x1a\0\x12\x07Failure\x1a\x18secrets \"nope\" not found\
+        \"\x08NotFound*\x15\n\x04nope\x12\0\x1a\x07secrets(\x002\x000\x94\x03\x1a\0\"\0";
+    assert_eq!(encode(&status).unwrap().escape_ascii().to_string(), recorded.escape_ascii().to_string());
 }
 
 #[test]
