@@ -221,3 +221,7 @@ impl Server {
         });
     }
 }
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

@@ -18,16 +18,49 @@ pub(super) enum Duplicates {
 /// Decodes a body. Next to the value: `duplicate field "spec.a"` for each field that is there more than once, in the
 /// order found. An `Err` is Go's message.
 pub(super) fn decode(bytes: &[u8], duplicates: Duplicates) -> Result<(Value, Vec<String>), String> {
+    read(bytes, duplicates).or_else(|error| match super::go_json::explain(bytes) {
+        Some(words) => Err(words),
+        // Go's scanner is content: it reads what is no Unicode as U+FFFD, where this one stops.
+        None => read(&unicode(bytes), duplicates).map_err(|_| error.to_string()),
+    })
+}
+
+/// The text with U+FFFD for bytes that are not UTF-8 and for halves of surrogate pairs.
+fn unicode(bytes: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(bytes).into_owned().into_bytes();
+    let mut out = Vec::with_capacity(text.len());
+    let unit = |at: usize| {
+        let hex = text.get(at..at + 6)?.strip_prefix(b"\\u")?;
+        u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+    };
+    let mut at = 0;
+    while at < text.len() {
+        let length = match (unit(at), unit(at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                out.extend_from_slice(b"\\ufffd");
+                at += 6;
+                continue;
+            }
+            (Some(_), _) => 6,
+            // An escaped backslash is no beginning of an escape.
+            (None, _) if text[at] == b'\\' => 2,
+            (None, _) => 1,
+        };
+        out.extend_from_slice(text.get(at..at + length).unwrap_or(&text[at..]));
+        at += length;
+    }
+    out
+}
+
+fn read(bytes: &[u8], duplicates: Duplicates) -> Result<(Value, Vec<String>), serde_json::Error> {
     let mut found = Found { path: String::new(), duplicates, errors: Vec::new() };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let decoded = Seed(&mut found).deserialize(&mut deserializer).and_then(|value| {
         deserializer.end()?;
         Ok(value)
     });
-    match decoded {
-        Ok(value) => Ok((value, found.errors)),
-        Err(error) => Err(super::go_json::explain(bytes).unwrap_or_else(|| error.to_string())),
-    }
+    decoded.map(|value| (value, found.errors))
 }
 
 struct Found {
@@ -159,6 +192,20 @@ mod tests {
         assert_eq!(errors, ["duplicate field \"a.c[0].d\"", "duplicate field \"a\"", "duplicate field \"e\""]);
         let (value, _) = decode(body, Duplicates::Last).unwrap();
         assert_eq!(value, json!({"a": {"c": [{"d": 2}]}, "e": 3}));
+    }
+
+    #[test]
+    fn what_is_no_unicode_is_read_as_go_reads_it() {
+        for (body, text) in [
+            (&br#"{"a":"\ud800"}"#[..], "\u{fffd}"),
+            (br#"{"a":"\ud83d\ude00"}"#, "\u{1f600}"),
+            (br#"{"a":"x\udc00\u0041\ud800"}"#, "x\u{fffd}A\u{fffd}"),
+            (br#"{"a":"\\ud800\ud800"}"#, "\\ud800\u{fffd}"),
+            (b"{\"a\":\"\xff\"}", "\u{fffd}"),
+        ] {
+            let (value, _) = decode(body, Duplicates::Last).unwrap_or_else(|e| panic!("{e}: {body:?}"));
+            assert_eq!(value, json!({ "a": text }));
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ const SIMPLE_KEY: usize = 128;
 pub(crate) fn to_string(value: &Value) -> String {
     let mut emitter =
         Emitter { out: String::new(), column: 0, indent: 0, whitespace: true, indention: true, simple_key: false };
-    emitter.node(value, false);
+    emitter.node(value);
     if !emitter.out.ends_with('\n') {
         emitter.out.push('\n');
     }
@@ -69,8 +69,7 @@ impl Emitter {
         self.indention &= is_indention;
     }
 
-    /// `under_key`: the node is the value of a mapping's key.
-    fn node(&mut self, value: &Value, under_key: bool) {
+    fn node(&mut self, value: &Value) {
         match value {
             Value::Object(map) if map.is_empty() => self.plain_word("{}"),
             Value::Array(list) if list.is_empty() => self.plain_word("[]"),
@@ -82,8 +81,6 @@ impl Emitter {
                 }
             }
             Value::Array(list) => {
-                // A sequence under a key stands at the key's own column, unless a `- ` stands before it on the line.
-                let _ = under_key;
                 for value in list {
                     self.write_indent();
                     self.indicator("-", true, true);
@@ -102,17 +99,17 @@ impl Emitter {
         }
     }
 
-    /// A node one level down: mappings are indented, sequences are unless they are under a key.
+    /// A node one level down: mappings are indented, sequences are unless they are the value of a key.
     fn nested(&mut self, value: &Value, under_key: bool) {
         let deeper = match value {
             Value::Object(map) => !map.is_empty(),
-            Value::Array(list) => !list.is_empty() && !(under_key && !self.indention),
+            Value::Array(list) => !list.is_empty() && (!under_key || self.indention),
             _ => false,
         };
         if deeper {
             self.indent += 2;
         }
-        self.node(value, under_key);
+        self.node(value);
         if deeper {
             self.indent -= 2;
         }
