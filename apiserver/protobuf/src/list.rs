@@ -53,7 +53,7 @@ impl ListEncoder {
     pub fn finish(mut self, metadata: &Value) -> Result<Vec<u8>, EncodeError> {
         let head = serde_json::Map::from_iter([("metadata".to_owned(), metadata.clone())]);
         self.encoder.writer.clear();
-        // The items come last in every list, and here none is set.
+        // Here no item is set: fields may stand in any order, and the items follow.
         self.encoder.message(self.message, Some(&head), 1)?;
         let envelope = Envelope { api_version: &self.api_version, kind: &self.list_kind, raw: &[] };
         let raw_length = self.encoder.writer.len() + self.body.len();

@@ -242,7 +242,7 @@ mod tests {
     #[test]
     fn the_whole_table_is_read() {
         let table = table();
-        assert_eq!(table.api_versions.len(), 24);
+        assert_eq!(table.api_versions.len(), 25);
         assert!(table.messages.len() > 600, "{}", table.messages.len());
         let pod = table.kind("v1", "Pod").unwrap();
         assert_eq!(pod.fields.iter().map(|field| field.name).collect::<Vec<_>>(), ["metadata", "spec", "status"]);

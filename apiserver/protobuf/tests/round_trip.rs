@@ -123,6 +123,12 @@ fn a_list_made_item_by_item_is_the_list_made_at_once() {
     assert_eq!(encoder.finish(&list["metadata"]).unwrap(), encode(&list).unwrap());
     comes_back(&list);
 
+    let old = json!({"apiVersion": "meta.k8s.io/v1beta1", "kind": "PartialObjectMetadataList", "metadata": {"resourceVersion": "7"},
+        "items": [{"metadata": {"name": "a"}}]});
+    let mut encoder = ListEncoder::new("meta.k8s.io/v1beta1", "PartialObjectMetadataList").unwrap();
+    encoder.push(&old["items"][0]).unwrap();
+    assert_eq!(decode(&encoder.finish(&old["metadata"]).unwrap()).unwrap(), old);
+
     list["items"] = Value::Null;
     let encoder = ListEncoder::new("v1", "ConfigMapList").unwrap();
     assert_eq!(encoder.finish(&list["metadata"]).unwrap(), encode(&list).unwrap());
