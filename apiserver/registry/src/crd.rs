@@ -42,20 +42,16 @@ pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
     };
     let stored_gvk = GroupVersionKind::new(&group, text(stored, "name"), &kind);
     let schema_of = |version: &Value| version.pointer("/schema/openAPIV3Schema").cloned();
-    let defaults = match schema_of(stored).filter(has_default) {
-        Some(source) => {
-            let path = path.index(at).child("schema").child("openAPIV3Schema");
-            Some(Schema::from_crd(&source, &path)?)
-        }
-        None => None,
-    };
+    let source = schema_of(stored).filter(|source| !source.is_null());
+    let path = path.index(at).child("schema").child("openAPIV3Schema");
+    let stored_schema = source.map(|source| Schema::from_crd(&source, &path)).transpose()?;
     let every_label = versions.iter().flat_map(selectable_labels).collect::<Vec<_>>();
     let store = Arc::new(Store::custom(
         format!("{group}/{plural}"),
         stored_gvk.clone(),
         namespaced,
         Selectable::custom(every_label.iter().map(String::as_str)),
-        defaults,
+        stored_schema,
     ));
     let hash = Sha256::digest(format!("{group}/{}/{kind}", stored_gvk.version));
     let hash = base64::engine::general_purpose::STANDARD.encode(&hash[..8]);
@@ -66,6 +62,7 @@ pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
     let singular = Some(text(names, "singular")).filter(|name| !name.is_empty()).unwrap_or_else(|| kind.to_lowercase());
     let list_kind =
         Some(text(names, "listKind")).filter(|name| !name.is_empty()).unwrap_or_else(|| format!("{kind}List"));
+    let digest: [u8; 32] = Sha256::digest(format!("{names}{spec}")).into();
     let row = |version: &Value| {
         let gv = GroupVersion::new(&group, text(version, "name"));
         let deprecation_warning = is(version, "deprecated").then(|| match text(version, "deprecationWarning") {
@@ -85,7 +82,7 @@ pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
             subresources: subresources(version, &gv, &kind),
             storage_version_hash: hash.clone(),
             columns: columns(version),
-            origin: Origin::Crd { name: crd.name().to_owned(), uid: crd.uid().to_owned() },
+            origin: Origin::Crd { name: crd.name().to_owned(), uid: crd.uid().to_owned(), digest },
             deprecation_warning,
             scale: scale(version),
             schema: match schema_of(version) {
@@ -98,22 +95,6 @@ pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
         })
     };
     Ok(versions.iter().filter(|version| is(version, "served")).map(row).collect())
-}
-
-/// Whether a schema sets a default anywhere.
-fn has_default(schema: &Value) -> bool {
-    match schema {
-        Value::Object(fields) => {
-            fields.contains_key("default")
-                || fields.iter().any(|(name, value)| match name.as_str() {
-                    // The names below are fields of the resource, which may be called "default".
-                    "properties" => value.as_object().is_some_and(|fields| fields.values().any(has_default)),
-                    _ => has_default(value),
-                })
-        }
-        Value::Array(items) => items.iter().any(has_default),
-        _ => false,
-    }
 }
 
 fn selectable_labels(version: &Value) -> Vec<String> {

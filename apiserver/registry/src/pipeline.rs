@@ -349,6 +349,7 @@ impl Write<'_> {
     /// Name and namespace of the draft against the URL's.
     fn check_identity(&self, change: &dyn Change, draft: &mut Value, exists: bool) -> Result<(), StatusError> {
         meta::settle_namespace(draft, &self.target.row, &self.target.namespace)?;
+        draft.metadata_mut().remove("selfLink");
         if change.must_create() {
             meta::wipe_system_fields(draft);
             return Ok(());
@@ -503,7 +504,8 @@ impl Write<'_> {
         let row = &self.target.row;
         let sent = if change.carries_resource_version() { object.resource_version() } else { "" };
         let sent = parse_revision(sent).map_err(StatusError::unstructured)?;
-        let unconditional = row.strategy.facts().unconditional_update && !row.is_custom();
+        // A scale is written whatever the version of its object.
+        let unconditional = row.strategy.facts().unconditional_update || !self.view.is_whole();
         if sent == 0 {
             if unconditional || !change.carries_resource_version() {
                 object.set_resource_version(&crate::store::itoa(current.revision));
@@ -558,7 +560,7 @@ impl Write<'_> {
             {
                 let mut object: Value = serde_json::from_slice(entry.object())
                     .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
-                conversion::convert(&mut object, &self.target.row.gvk());
+                conversion::to_row(&mut object, &self.target.row);
                 return Ok(Some(Current { object, revision: entry.revision(), stored: None }));
             }
         }
@@ -579,7 +581,7 @@ impl Write<'_> {
     pub(crate) fn current_of(&self, kv: Option<storage::KeyValue>) -> Result<Option<Current>, StatusError> {
         let Some(kv) = kv else { return Ok(None) };
         let mut object = self.store.decode(&kv.value, kv.mod_revision)?;
-        conversion::convert(&mut object, &self.target.row.gvk());
+        conversion::to_row(&mut object, &self.target.row);
         Ok(Some(Current { object, revision: kv.mod_revision, stored: Some(kv.value) }))
     }
 }

@@ -51,9 +51,21 @@ impl Registry {
         self.table.load_full()
     }
 
-    /// Replaces the table by what `change` makes of it. One caller at a time (the CRD controller).
+    /// Replaces the table by what `change` makes of it. One caller at a time (the CRD controller), within a tokio runtime.
+    /// Watches of resources that are gone get every event there was, then end.
     pub fn update_table(&self, change: impl Fn(&Table) -> Table) {
-        self.table.rcu(|table| change(table));
+        let before = self.table.rcu(|table| change(table));
+        let after = self.table.load();
+        for row in before.rows() {
+            let kept = |store: &Arc<Store>| {
+                after.rows().iter().any(|row| row.store.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, store)))
+            };
+            if let Some(store) = row.store.as_ref().filter(|store| !kept(store))
+                && let Some(cacher) = store.started_cacher().cloned()
+            {
+                tokio::spawn(async move { cacher.shutdown().await });
+            }
+        }
     }
 
     /// Sets the admission chain.

@@ -29,8 +29,9 @@ pub struct Store {
     gvk: GroupVersionKind,
     namespaced: bool,
     selectable: Selectable,
-    /// Custom resources: the defaults of the version that is stored are filled in when it is read.
-    defaults: Option<Schema>,
+    /// Custom resources: what the stored version does not know is dropped when it is read or written, and its defaults are
+    /// filled in when it is read.
+    schema: Option<Schema>,
     cacher: OnceLock<Cacher>,
 }
 
@@ -44,18 +45,18 @@ impl Store {
     /// The store of a built-in resource.
     pub(crate) fn new(path: String, gvk: GroupVersionKind, namespaced: bool) -> Self {
         let selectable = Selectable::builtin(&gvk.group, &gvk.kind);
-        Self { path, gvk, namespaced, selectable, defaults: None, cacher: OnceLock::new() }
+        Self { path, gvk, namespaced, selectable, schema: None, cacher: OnceLock::new() }
     }
 
-    /// The store of a custom resource; `defaults` is the schema of the stored version if it has any defaults.
+    /// The store of a custom resource; `schema` is that of the stored version.
     pub(crate) fn custom(
         path: String,
         gvk: GroupVersionKind,
         namespaced: bool,
         selectable: Selectable,
-        defaults: Option<Schema>,
+        schema: Option<Schema>,
     ) -> Self {
-        Self { path, gvk, namespaced, selectable, defaults, cacher: OnceLock::new() }
+        Self { path, gvk, namespaced, selectable, schema, cacher: OnceLock::new() }
     }
 
     /// What the objects are kept as.
@@ -95,7 +96,7 @@ impl Store {
             let decoder = StoreDecoder {
                 gvk: self.gvk.clone(),
                 selectable: self.selectable.clone(),
-                defaults: self.defaults.clone(),
+                schema: self.schema.clone(),
             };
             Cacher::new(backing.storage.clone(), Arc::new(decoder), config)
         })
@@ -108,7 +109,7 @@ impl Store {
 
     /// A stored pair as an object of the stored version, with its resourceVersion.
     pub(crate) fn decode(&self, value: &[u8], revision: Revision) -> Result<Value, StatusError> {
-        let mut object = read(value, &self.gvk, self.defaults.as_ref())
+        let mut object = read(value, &self.gvk, self.schema.as_ref())
             .map_err(|error| StatusError::internal(format!("unable to decode a stored {}: {error}", self.gvk.kind)))?;
         object.set_resource_version(itoa(revision).as_str());
         Ok(object)
@@ -121,6 +122,9 @@ impl Store {
         metadata.remove("resourceVersion");
         metadata.remove("selfLink");
         object.set_type_meta(&self.gvk.api_version(), &self.gvk.kind);
+        if let Some(schema) = &self.schema {
+            schema.prune(&mut object);
+        }
         serde_json::to_vec(&object).map(Bytes::from).map_err(|error| StatusError::internal(error.to_string()))
     }
 }
@@ -129,7 +133,7 @@ pub(crate) fn itoa(revision: Revision) -> String {
     revision.to_string()
 }
 
-fn read(bytes: &[u8], gvk: &GroupVersionKind, defaults: Option<&Schema>) -> serde_json::Result<Value> {
+fn read(bytes: &[u8], gvk: &GroupVersionKind, schema: Option<&Schema>) -> serde_json::Result<Value> {
     let mut object: Value = serde_json::from_slice(bytes)?;
     if !object.is_object() {
         return Err(serde::de::Error::custom("it is not an object"));
@@ -137,7 +141,8 @@ fn read(bytes: &[u8], gvk: &GroupVersionKind, defaults: Option<&Schema>) -> serd
     if object.api_version() != gvk.api_version() {
         crate::conversion::to_stored(&mut object, gvk);
     }
-    if let Some(schema) = defaults {
+    if let Some(schema) = schema {
+        schema.prune(&mut object);
         schema.apply_defaults(&mut object);
     }
     Ok(object)
@@ -147,7 +152,7 @@ fn read(bytes: &[u8], gvk: &GroupVersionKind, defaults: Option<&Schema>) -> serd
 struct StoreDecoder {
     gvk: GroupVersionKind,
     selectable: Selectable,
-    defaults: Option<Schema>,
+    schema: Option<Schema>,
 }
 
 impl Decoder for StoreDecoder {
@@ -155,11 +160,11 @@ impl Decoder for StoreDecoder {
         let corrupt = |error: serde_json::Error| storage::Error::Corrupt(error.to_string());
         let picked = self.selectable.pick(&kv.value).map_err(corrupt)?;
         let as_stored = picked.api_version == self.gvk.api_version();
-        if as_stored && self.defaults.is_none() {
+        if as_stored && self.schema.is_none() {
             let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision)?;
             return Ok(Decoded { labels: picked.labels, fields: picked.fields, object });
         }
-        let mut object = read(&kv.value, &self.gvk, self.defaults.as_ref()).map_err(corrupt)?;
+        let mut object = read(&kv.value, &self.gvk, self.schema.as_ref()).map_err(corrupt)?;
         object.set_resource_version(&itoa(kv.mod_revision));
         let bytes = Bytes::from(serde_json::to_vec(&object).map_err(corrupt)?);
         // Conversion and defaults may have changed what selectors see.

@@ -7,6 +7,8 @@ use apimachinery::ObjectExt;
 use apimachinery::gvk::GroupVersionKind;
 use serde_json::Value;
 
+use crate::table::Row;
+
 /// Brings `object` from its own version to `to`. Where only the version's name differs (custom resources with the `None`
 /// strategy, versions with equal types) nothing but `apiVersion` changes.
 pub(crate) fn convert(object: &mut Value, to: &GroupVersionKind) {
@@ -23,6 +25,15 @@ pub(crate) fn convert(object: &mut Value, to: &GroupVersionKind) {
         _ => {}
     }
     object.set_type_meta(&target, &to.kind);
+}
+
+/// Brings an object to a row's version. What a custom resource's version does not know is not shown in it.
+pub(crate) fn to_row(object: &mut Value, row: &Row) {
+    let changes = object.api_version() != row.api_version();
+    convert(object, &row.gvk());
+    if let (true, true, Some(schema)) = (changes, row.is_custom(), row.schema()) {
+        schema.prune(object);
+    }
 }
 
 /// Brings an object that was stored in another version than is stored today to today's.

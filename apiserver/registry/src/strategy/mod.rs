@@ -5,6 +5,7 @@ mod core;
 mod custom;
 mod facts;
 mod pod_template;
+mod workloads;
 
 use std::fmt::Debug;
 

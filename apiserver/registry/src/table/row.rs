@@ -21,6 +21,8 @@ pub enum Origin {
         name: String,
         /// Its uid.
         uid: String,
+        /// A digest of all that its rows are made from.
+        digest: [u8; 32],
     },
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn serve_bytes(bytes: bytes::Bytes, row: &Row) -> Result<Served, Stat
     }
     let mut object = serde_json::from_slice(&bytes)
         .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
-    conversion::convert(&mut object, &row.gvk());
+    conversion::to_row(&mut object, row);
     Ok(Served::from_value(Arc::new(object)))
 }
 

@@ -75,12 +75,12 @@ fn start(options: &ListOptions) -> Result<Start, StatusError> {
         text => Some(revision_of(text)?),
     };
     Ok(match (options.send_initial_events, revision) {
-        (Some(true), None) => Start::InitialEvents(Freshness::Consistent),
-        (Some(true), Some(0)) => Start::InitialEvents(Freshness::Any),
+        // A watch that says nothing at no revision, or at "0", gets the state first: upstream's default since 1.34.
+        (Some(true) | None, None) => Start::InitialEvents(Freshness::Consistent),
+        (Some(true) | None, Some(0)) => Start::InitialEvents(Freshness::Any),
         (Some(true), Some(revision)) => Start::InitialEvents(Freshness::NotOlderThan(revision)),
         (Some(false), None) => Start::FromNow,
         (Some(false), Some(0)) => Start::FromAny,
-        (None, None | Some(0)) => Start::FromAnyThenNow,
         (_, Some(revision)) => Start::Revision(revision),
     })
 }

@@ -1,6 +1,7 @@
 //! Kinds of the core group (and definitions of custom resources) that add rules of their own.
 
 mod configuration;
+mod definition;
 mod namespace;
 mod pod;
 mod service;
@@ -16,6 +17,7 @@ pub(super) fn strategy(group: &str, resource: &str) -> Option<&'static dyn Strat
         ("", "configmaps") => &configuration::ConfigMap,
         ("", "services") => &service::Service,
         ("" | "events.k8s.io", "events") => &configuration::Event,
+        ("apiextensions.k8s.io", "customresourcedefinitions") => &definition::Definition,
         _ => return None,
     })
 }
