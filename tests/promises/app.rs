@@ -153,7 +153,7 @@ fn an_app_that_is_not_sound_is_refused_by_the_webhook(store: Store) {
         &["apply", "-f", "-"],
         "{apiVersion: coxswain.dev/v1, kind: App, metadata: {name: bad}, spec: {image: 'a:1', dependsOn: [bad]}}",
     );
-    assert!(refused.contains("admission webhook") && refused.contains("dependsOn"), "{refused}");
+    assert!(refused.contains("spec.dependsOn[0]") && refused.contains("cannot depend on itself"), "{refused}");
     let refused = kubectl.refused(
         &["apply", "-f", "-"],
         "{apiVersion: coxswain.dev/v1, kind: App, metadata: {name: bad}, spec: {image: 'a:1', replicas: -1}}",

@@ -44,7 +44,7 @@ fn cases() -> Vec<Bad> {
         bad("nesting beyond bounds", Method::POST, MAPS, &deep, 400, "BadRequest", ""),
         Bad {
             body: b"{\"metadata\":{\"name\":\"\xff\xfe\"}}".to_vec(),
-            ..bad("invalid UTF-8", Method::POST, MAPS, "", 422, "Invalid", "")
+            ..bad("invalid UTF-8", Method::POST, MAPS, "", 400, "BadRequest", "")
         },
         bad(
             "another kind",
@@ -53,7 +53,7 @@ fn cases() -> Vec<Bad> {
             r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x"}}"#,
             400,
             "BadRequest",
-            "does not match the expected",
+            "cannot be handled as a ConfigMap",
         ),
         bad(
             "a wrong type",
@@ -155,7 +155,15 @@ fn cases() -> Vec<Bad> {
         ),
         with(
             "application/merge-patch+json",
-            bad("a merge patch that breaks the type", Method::PATCH, MAP, r#"{"data":"x"}"#, 400, "BadRequest", ""),
+            bad(
+                "a merge patch that breaks the type",
+                Method::PATCH,
+                MAP,
+                r#"{"data":"x"}"#,
+                422,
+                "Invalid",
+                "cannot unmarshal string into Go struct field ConfigMap.data",
+            ),
         ),
         with("text/plain", bad("a patch of no known type", Method::PATCH, MAP, "{}", 415, "UnsupportedMediaType", "")),
         with(
@@ -177,7 +185,7 @@ fn cases() -> Vec<Bad> {
             "",
             400,
             "BadRequest",
-            "field label not supported",
+            "is not a known field selector",
         ),
         bad(
             "a label selector that is none",
@@ -258,7 +266,7 @@ fn cases() -> Vec<Bad> {
             r#"{"preconditions":{"uid":"11111111-1111-1111-1111-111111111111"}}"#,
             409,
             "Conflict",
-            "Precondition failed: UID in precondition",
+            "the UID in the precondition",
         ),
     ]
 }

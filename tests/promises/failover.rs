@@ -31,19 +31,18 @@ fn when_the_leading_copies_are_killed_the_others_act_and_no_replica_is_doubled(s
         Process::start(name, Command::new(binary(name)).arg("--kubeconfig").arg(kubeconfig).args(flags))
     };
     let _nodes = part("node", &["--simulated", "3"]);
-    const LEASES: [(&str, &str); 2] =
-        [("controller-manager", "kube-controller-manager"), ("scheduler", "kube-scheduler")];
+    const PARTS: [&str; 2] = ["controller-manager", "scheduler"];
     let leading =
         |lease: &str| eventually(&format!("{lease} is led"), || holder(&kubectl, lease).ok_or("nobody leads"));
     // The first copy of each leads before the second is started, so it is known which one to kill.
-    let mut first: Vec<(Process, String)> = LEASES
+    let mut first: Vec<(Process, String)> = PARTS
         .iter()
-        .map(|(name, lease)| {
+        .map(|name| {
             let process = part(name, &LEASE);
-            (process, leading(lease))
+            (process, leading(name))
         })
         .collect();
-    let _second: Vec<Process> = LEASES.iter().map(|(name, _)| part(name, &LEASE)).collect();
+    let _second: Vec<Process> = PARTS.iter().map(|name| part(name, &LEASE)).collect();
     kubectl.run(&["apply", "-f", "../manifests/examples/web.yaml"]);
     kubectl.run(&["wait", "app/web", "--for=condition=Available", "--timeout=60s"]);
 
@@ -52,7 +51,7 @@ fn when_the_leading_copies_are_killed_the_others_act_and_no_replica_is_doubled(s
     for (process, _) in &mut first {
         process.kill();
     }
-    for ((_, lease), (_, dead)) in LEASES.iter().zip(&first) {
+    for (lease, (_, dead)) in PARTS.iter().zip(&first) {
         eventually(&format!("another copy leads {lease}"), || match holder(&kubectl, lease) {
             Some(holder) if holder != *dead => Ok(()),
             holder => Err(format!("{holder:?}")),
