@@ -60,6 +60,11 @@ pub struct Attributes {
 }
 
 impl Attributes {
+    /// Whether this is about pods themselves, not a part of them.
+    pub fn is_of_pods(&self) -> bool {
+        self.resource.group.is_empty() && self.resource.resource == "pods" && self.subresource.is_empty()
+    }
+
     /// The 403 with which a plugin refuses. An object that has no name yet is called by its generateName.
     pub fn forbidden(&self, words: &str) -> StatusError {
         let of_object = || {

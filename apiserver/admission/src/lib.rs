@@ -5,8 +5,10 @@
 
 mod attributes;
 mod chain;
+pub mod default_toleration_seconds;
 mod lister;
 pub mod namespace_lifecycle;
+pub mod priority;
 #[cfg(test)]
 mod testing;
 pub mod webhook;

@@ -83,6 +83,7 @@ pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
             storage_version_hash: hash.clone(),
             columns: columns(version),
             origin: Origin::Crd { name: crd.name().to_owned(), uid: crd.uid().to_owned(), digest },
+            terminating: crd.deletion_timestamp().is_some(),
             deprecation_warning,
             scale: scale(version),
             schema: match schema_of(version) {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use admission::{Attributes, Operation};
 use apimachinery::field::{self, Path};
-use apimachinery::gvk::GroupKind;
+use apimachinery::gvk::{GroupKind, GroupResource};
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
 use serde_json::Value;
@@ -271,10 +271,20 @@ impl Write<'_> {
         if !change.must_create() {
             self.check_preconditions(&change.preconditions(), old)?;
         }
+        if old.is_none() && row.terminating {
+            let words = "create not allowed while custom resource definition is terminating";
+            let name = if self.target.name.is_empty() {
+                change.draft(None)?.name().to_owned()
+            } else {
+                self.target.name.clone()
+            };
+            return Err(StatusError::forbidden(&resource, &name, words));
+        }
         let now = self.registry.now();
         let shown = old.map(|old| self.view.show_to_write(old, row)).transpose()?;
         let mut draft = change.draft(shown.as_ref())?;
         self.check_identity(change, &mut draft, old.is_some())?;
+        self.check_scale_uid(&draft, old)?;
         if !change.must_create() && old.is_none() && !draft.uid().is_empty() && change.owners_are_settled() {
             return Err(StatusError::conflict(
                 &resource,
@@ -337,6 +347,12 @@ impl Write<'_> {
         }
         let mut as_stored = object.clone();
         conversion::convert(&mut as_stored, self.store.gvk());
+        if row.is_custom() && !row.serves_as_stored() {
+            // What is not stored is not answered either.
+            self.store.prune(&mut as_stored);
+            object = as_stored.clone();
+            conversion::to_row(&mut object, row);
+        }
         let stored = self.store.encode(&as_stored)?;
         if let Some(current) = current
             && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && current.object == object))
@@ -358,6 +374,23 @@ impl Write<'_> {
             meta::check_name(draft, &self.target.name)?;
         }
         Ok(())
+    }
+
+    /// A scale carries its object's uid.
+    fn check_scale_uid(&self, draft: &Value, old: Option<&Value>) -> Result<(), StatusError> {
+        match old {
+            Some(old) if !self.view.is_whole() && !draft.uid().is_empty() && draft.uid() != old.uid() => {
+                let row = &self.target.row;
+                let resource = GroupResource::new(&row.gvr.group, format!("{}/scale", row.gvr.resource));
+                let words = format!(
+                    "Precondition failed: UID in precondition: {}, UID in object meta: {}",
+                    draft.uid(),
+                    old.uid()
+                );
+                Err(StatusError::conflict(&resource, &self.target.name, words))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn check_preconditions(&self, preconditions: &Preconditions, old: Option<&Value>) -> Result<(), StatusError> {

@@ -115,6 +115,13 @@ impl Store {
         Ok(object)
     }
 
+    /// Drops what the stored version does not know.
+    pub(crate) fn prune(&self, object: &mut Value) {
+        if let Some(schema) = &self.schema {
+            schema.prune(object);
+        }
+    }
+
     /// The bytes to be stored for an object of the stored version: without resourceVersion and selfLink.
     pub(crate) fn encode(&self, object: &Value) -> Result<Bytes, StatusError> {
         let mut object = object.clone();
@@ -122,9 +129,7 @@ impl Store {
         metadata.remove("resourceVersion");
         metadata.remove("selfLink");
         object.set_type_meta(&self.gvk.api_version(), &self.gvk.kind);
-        if let Some(schema) = &self.schema {
-            schema.prune(&mut object);
-        }
+        self.prune(&mut object);
         serde_json::to_vec(&object).map(Bytes::from).map_err(|error| StatusError::internal(error.to_string()))
     }
 }

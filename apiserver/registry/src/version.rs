@@ -37,7 +37,7 @@ mod tests {
     fn versions_are_ordered_as_upstream_orders_them() {
         let mut versions =
             ["foo10", "v1", "v11alpha2", "v10beta3", "v3beta1", "v12alpha1", "v2", "foo1", "v10", "v11beta2"];
-        versions.sort_by(|a, b| super::priority(b).cmp(&super::priority(a)));
+        versions.sort_by_key(|version| std::cmp::Reverse(super::priority(version)));
         assert_eq!(
             versions,
             ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10"]

@@ -119,11 +119,14 @@ impl Hook {
     }
 }
 
+/// Configurations, and the webhooks that were read from them.
+type Parsed = (Arc<[Arc<Value>]>, Arc<[Hook]>);
+
 /// All webhooks, parsed again only when a configuration has changed.
 pub(super) struct Configurations {
     lister: Arc<dyn Lister>,
     resource: GroupVersionResource,
-    parsed: Mutex<Option<(Arc<[Arc<Value>]>, Arc<[Hook]>)>>,
+    parsed: Mutex<Option<Parsed>>,
 }
 
 impl Configurations {

@@ -237,7 +237,7 @@ fn applied(
 /// Takes out what nobody owns: the object's type and identity.
 fn strip(set: VersionedSet) -> Option<VersionedSet> {
     let stripped = set.set.difference(managed::system_fields());
-    (!stripped.is_empty()).then(|| VersionedSet { set: stripped, ..set })
+    (!stripped.is_empty()).then_some(VersionedSet { set: stripped, ..set })
 }
 
 /// Merges the oldest managers of updates, version by version, until there are few enough.
@@ -332,6 +332,3 @@ fn set_of(paths: &[&[&str]]) -> Set {
     }
     set
 }
-
-#[cfg(test)]
-mod tests;

@@ -36,9 +36,7 @@ pub(crate) fn into_parent(object: &Value, scale: &Value, row: &Row) -> Vec<Value
     replicas.insert(&path);
     let mut merged = Managed::default();
     for (id, set) in &managed.fields {
-        let kept = if !set.set.has(&path) {
-            set.clone()
-        } else if of_scale.fields.remove(id).is_some() {
+        let kept = if !set.set.has(&path) || of_scale.fields.remove(id).is_some() {
             set.clone()
         } else {
             // Somebody else owns the replicas now.

@@ -68,14 +68,19 @@ fn apply_container_defaults(container: &mut Map<String, Value>, host_network: bo
             set(field, "apiVersion", || json!("v1"));
         }
     }
-    // A limit without a request is a request.
-    if let Some(resources) = container.get_mut("resources").and_then(Value::as_object_mut)
-        && let Some(limits) = resources.get("limits").and_then(Value::as_object).cloned()
-    {
-        let requests = resources.entry("requests").or_insert_with(|| json!({}));
-        if let Some(requests) = requests.as_object_mut() {
-            for (name, amount) in limits {
-                requests.entry(name).or_insert(amount);
+}
+
+/// In a pod (not in a template of one) a limit without a request is a request.
+pub(crate) fn request_limits(spec: &mut Map<String, Value>) {
+    for list in ["containers", "initContainers"] {
+        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            let Some(resources) = container.get_mut("resources").and_then(Value::as_object_mut) else { continue };
+            let Some(limits) = resources.get("limits").and_then(Value::as_object).cloned() else { continue };
+            let requests = resources.entry("requests").or_insert_with(|| json!({}));
+            if let Some(requests) = requests.as_object_mut() {
+                for (name, amount) in limits {
+                    requests.entry(name).or_insert(amount);
+                }
             }
         }
     }

@@ -44,7 +44,6 @@ pub(super) fn daemon_set(object: &mut Value) {
 }
 
 pub(super) fn replica_set(object: &mut Value) {
-    labels_of_template(object, false);
     template(object, "/spec/template/spec");
     if let Some(spec) = spec(object) {
         set(spec, "replicas", json!(1));
@@ -52,7 +51,7 @@ pub(super) fn replica_set(object: &mut Value) {
 }
 
 pub(super) fn replication_controller(object: &mut Value) {
-    labels_of_template(object, true);
+    labels_of_template(object);
     replica_set(object);
 }
 
@@ -201,8 +200,8 @@ pub(super) fn horizontal_pod_autoscaler(object: &mut Value) {
     }
 }
 
-/// Labels (and the selector of replication controllers) are those of the template where there are none.
-fn labels_of_template(object: &mut Value, selector: bool) {
+/// A replication controller's labels and selector are those of its template where there are none.
+fn labels_of_template(object: &mut Value) {
     let Some(labels) = object.pointer("/spec/template/metadata/labels").filter(|labels| !labels.is_null()).cloned()
     else {
         return;
@@ -210,7 +209,7 @@ fn labels_of_template(object: &mut Value, selector: bool) {
     if object.labels().is_none_or(Map::is_empty) {
         object.metadata_mut().insert("labels".into(), labels.clone());
     }
-    if let (true, Some(spec)) = (selector, spec(object)) {
+    if let Some(spec) = spec(object) {
         set(spec, "selector", labels);
     }
 }

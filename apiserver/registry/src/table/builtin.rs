@@ -109,6 +109,7 @@ fn row(data: Resource, stores: &mut HashMap<(String, String), Arc<Store>>) -> Ro
         storage_version_hash: data.storage_version_hash,
         columns: data.columns,
         origin: Origin::BuiltIn,
+        terminating: false,
         deprecation_warning: None,
         scale: None,
         selectable,

@@ -79,12 +79,19 @@ impl Table {
     pub fn with_crd(&self, name: &str, custom: Vec<Arc<Row>>) -> Self {
         let is_custom = |row: &Row| matches!(row.origin, Origin::Crd { .. });
         let is_replaced = |row: &Row| matches!(&row.origin, Origin::Crd { name: known, .. } if known == name);
-        // Nothing new: the stores, and the watches on them, go on.
+        // Where the definition means the same as before, the store and the watches on it go on.
         let present: Vec<&Arc<Row>> = self.rows.iter().filter(|row| is_replaced(row)).collect();
-        let unchanged = present.iter().zip(&custom).all(|(old, new)| old.origin == new.origin);
-        if !custom.is_empty() && present.len() == custom.len() && unchanged {
+        let same = !custom.is_empty()
+            && present.len() == custom.len()
+            && present.iter().zip(&custom).all(|(old, new)| old.origin == new.origin);
+        if same && present.iter().zip(&custom).all(|(old, new)| old.terminating == new.terminating) {
             return self.clone();
         }
+        let store = present.first().filter(|_| same).and_then(|row| row.store.clone());
+        let custom = custom.into_iter().map(|row| match &store {
+            Some(store) => Arc::new(row.with_store(store.clone())),
+            None => row,
+        });
         let mut others: Vec<Arc<Row>> =
             self.rows.iter().filter(|row| is_custom(row) && !is_replaced(row)).cloned().collect();
         others.extend(custom);
@@ -98,7 +105,7 @@ impl Table {
             }
         }
         for (group, mut versions) in of_group {
-            versions.sort_by(|a, b| crate::version::priority(b).cmp(&crate::version::priority(a)));
+            versions.sort_by_key(|version| std::cmp::Reverse(crate::version::priority(version)));
             match groups.iter_mut().find(|known| known.name == group) {
                 // A definition may not add to a built-in group that is protected, but may to others.
                 Some(known) => known.versions.extend(versions.into_iter().filter(|v| !self.builtin_has(group, v))),

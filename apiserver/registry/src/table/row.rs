@@ -65,7 +65,7 @@ pub struct ScalePaths {
 }
 
 /// Where a row's schema comes from.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum SchemaSource {
     /// The built-in definitions; parsed when first asked for.
     BuiltIn(GroupVersionKind),
@@ -94,7 +94,7 @@ pub struct Subresource {
 }
 
 /// One resource in one version.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Row {
     /// The resource.
     pub gvr: GroupVersionResource,
@@ -120,6 +120,8 @@ pub struct Row {
     pub columns: Vec<Column>,
     /// Where it comes from.
     pub origin: Origin,
+    /// The definition is being deleted: nothing new is created.
+    pub terminating: bool,
     /// The warning that each use of the version earns.
     pub deprecation_warning: Option<String>,
     /// What `scale` shows, for custom resources.
@@ -181,6 +183,11 @@ impl Row {
             let stored = store.gvk();
             stored.version == self.gvr.version && stored.group == self.gvr.group
         })
+    }
+
+    /// The same row over another store.
+    pub(crate) fn with_store(&self, store: Arc<Store>) -> Self {
+        Self { store: Some(store), ..self.clone() }
     }
 
     /// Whether the row comes from a CustomResourceDefinition.

@@ -21,6 +21,7 @@ impl Strategy for Pod {
     fn apply_defaults(&self, object: &mut Value) {
         if let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut) {
             super::super::pod_template::apply_defaults(spec);
+            super::super::pod_template::request_limits(spec);
             set_default(spec, "enableServiceLinks", json!(true));
         }
     }
