@@ -56,8 +56,7 @@ async fn create(
     row: Arc<Row>,
     mut object: Value,
 ) -> Result<(), StatusError> {
-    let (gvk, namespace, name) =
-        (row.gvk(), object.namespace().to_owned(), object.name().to_owned());
+    let (gvk, namespace, name) = (row.gvk(), object.namespace().to_owned(), object.name().to_owned());
     let fields = object.as_object_mut().ok_or_else(|| StatusError::internal(format!("{name} is not an object")))?;
     fields.insert("apiVersion".into(), row.api_version().into());
     fields.insert("kind".into(), gvk.kind.into());

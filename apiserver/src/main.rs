@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use apiserver::command;
+use apiserver::command::Command;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    command::main()
+    process::parse::<Command>().execute()
 }

@@ -170,7 +170,9 @@ impl Options {
         for url in &self.etcd_servers {
             let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
             if rest.is_none_or(str::is_empty) {
-                return Err(Error::Options(format!("--etcd-servers: {url:?} is not http://host:port or https://host:port")));
+                return Err(Error::Options(format!(
+                    "--etcd-servers: {url:?} is not http://host:port or https://host:port"
+                )));
             }
         }
         if !self.etcd_prefix.starts_with('/') {

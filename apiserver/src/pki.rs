@@ -232,10 +232,9 @@ fn read_pair(folder: &Path, file: &str) -> Result<Option<Pair>, Error> {
         (None, None) => Ok(None),
         // The key is written first, so a stop in between leaves a key alone: such a pair was never used.
         (None, Some(_)) => Ok(None),
-        (Some(_), None) => Err(Error::HalfPair {
-            present: certificate.display().to_string(),
-            missing: key.display().to_string(),
-        }),
+        (Some(_), None) => {
+            Err(Error::HalfPair { present: certificate.display().to_string(), missing: key.display().to_string() })
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub async fn open(config: &Config) -> Result<Arc<dyn Storage>, Error> {
         cert_file: options.etcd_certfile.clone(),
         key_file: options.etcd_keyfile.clone(),
     };
-    let store = Etcd::connect(etcd::Options { tls, connect_timeout: CONNECT, ..etcd::Options::new(&options.etcd_servers) });
+    let store =
+        Etcd::connect(etcd::Options { tls, connect_timeout: CONNECT, ..etcd::Options::new(&options.etcd_servers) });
     Ok(Arc::new(store.await.map_err(|e| Error::Storage(e.to_string()))?))
 }

@@ -10,8 +10,7 @@ use crate::files;
 
 /// The users of a token file by token.
 pub fn read(path: &Path) -> Result<HashMap<String, UserInfo>, Error> {
-    parse(&files::read(path)?)
-        .map_err(|problem| Error::Tokens { file: path.display().to_string(), problem })
+    parse(&files::read(path)?).map_err(|problem| Error::Tokens { file: path.display().to_string(), problem })
 }
 
 fn parse(text: &str) -> Result<HashMap<String, UserInfo>, String> {
@@ -27,10 +26,7 @@ fn parse(text: &str) -> Result<HashMap<String, UserInfo>, String> {
         let groups = rest.first().map(String::as_str).unwrap_or_default();
         let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty()).map(str::to_owned).collect();
         // Upstream: the last line of a token wins.
-        users.insert(
-            token.clone(),
-            UserInfo { name: name.clone(), uid: uid.clone(), groups, ..UserInfo::default() },
-        );
+        users.insert(token.clone(), UserInfo { name: name.clone(), uid: uid.clone(), groups, ..UserInfo::default() });
     }
     Ok(users)
 }
@@ -82,7 +78,10 @@ mod tests {
     fn a_line_names_a_user_its_uid_and_its_groups() {
         let users = parse("t1,alice,1,\"dev,ops\"\n\nt2, bob ,2\nt3,\"a\"\"b\",3,one\n").unwrap();
         let groups = |token: &str| users[token].groups.join("+");
-        assert_eq!((users["t1"].name.as_str(), users["t1"].uid.as_str(), groups("t1")), ("alice", "1", "dev+ops".into()));
+        assert_eq!(
+            (users["t1"].name.as_str(), users["t1"].uid.as_str(), groups("t1")),
+            ("alice", "1", "dev+ops".into())
+        );
         assert_eq!((users["t2"].name.as_str(), groups("t2")), ("bob", String::new()));
         assert_eq!((users["t3"].name.as_str(), groups("t3")), ("a\"b", "one".into()));
     }

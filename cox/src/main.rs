@@ -4,7 +4,7 @@ mod up;
 
 use std::process::ExitCode;
 
-use apiserver::command;
+use apiserver::command::Command;
 use clap::{Args, Parser, Subcommand};
 
 #[global_allocator]
@@ -30,7 +30,7 @@ enum Part {
     /// Start everything: API server, operators and simulated nodes
     Up(Box<up::Options>),
     /// Start the API server alone
-    Apiserver(Box<command::Command>),
+    Apiserver(Box<Command>),
     /// Start the controllers alone
     ControllerManager(Operator<controllers::Options>),
     /// Start the scheduler alone
@@ -48,11 +48,11 @@ struct Operator<O: Args> {
     #[command(flatten)]
     client: runtime::ClientOptions,
     #[command(flatten)]
-    log: runtime::LogOptions,
+    log: process::LogOptions,
 }
 
 fn main() -> ExitCode {
-    let Cli { part, up } = command::parse();
+    let Cli { part, up } = process::parse();
     let ignore = || Box::new(|| ());
     match part {
         None => up.execute(),

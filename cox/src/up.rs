@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use apiserver::command::{self, LogOptions};
 use apiserver::options::DEFAULT_PORT;
 use apiserver::{Error, Ready, config};
 use clap::Args;
@@ -13,7 +12,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::wait::{await_condition, conditions};
 use kube::{Client, ResourceExt as _};
-use runtime::ClientOptions;
+use process::LogOptions;
+use runtime::{ClientOptions, LeaderElectionOptions};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
@@ -52,7 +52,7 @@ impl Options {
     pub fn execute(self) -> ExitCode {
         let started = Instant::now();
         self.log.start();
-        command::serve("cox", move |stop| self.run(stop, started))
+        process::run("cox", move |stop| self.run(stop, started))
     }
 
     async fn run(self, stop: CancellationToken, started: Instant) -> Result<(), Error> {
@@ -63,6 +63,7 @@ impl Options {
             [] => format!("embedded store in {}", data_dir.display()),
             servers => format!("etcd at {}", servers.join(", ")),
         };
+        let stable_identity = server.etcd_servers.is_empty();
         let config = server.complete()?;
 
         // The server stops last, so that the operators can still say goodbye.
@@ -74,7 +75,7 @@ impl Options {
 
         let mut operators = JoinSet::new();
         let outcome = tokio::select! {
-            outcome = operate(&mut operators, &data_dir, nodes, &without, &stop) => outcome,
+            outcome = operate(&mut operators, &data_dir, nodes, &without, stable_identity, &stop) => outcome,
             () = stop.cancelled() => Ok(()),
         };
         let outcome = match outcome {
@@ -106,13 +107,13 @@ fn listen(options: &apiserver::Options) -> Result<TcpListener, Error> {
         return apiserver::bind(options.bind_address, port);
     }
     let first = apiserver::bind(options.bind_address, DEFAULT_PORT);
-    let taken = |error: &Error| {
-        matches!(error, Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse)
-    };
+    let taken =
+        |error: &Error| matches!(error, Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse);
     match first {
         Err(error) if taken(&error) => {
             let more = DEFAULT_PORT + 1..=DEFAULT_PORT + MORE_PORTS;
-            let found = more.into_iter().find_map(|port| Some((port, apiserver::bind(options.bind_address, port).ok()?)));
+            let found =
+                more.into_iter().find_map(|port| Some((port, apiserver::bind(options.bind_address, port).ok()?)));
             let Some((port, listener)) = found else { return Err(error) };
             println!("port {DEFAULT_PORT} is taken, using {port}");
             Ok(listener)
@@ -127,6 +128,7 @@ async fn operate(
     data_dir: &Path,
     nodes: u32,
     without: &[String],
+    stable_identity: bool,
     stop: &CancellationToken,
 ) -> Result<(), Error> {
     let admin = connect(config::kubeconfig(data_dir, "admin"), "cox").await?;
@@ -138,20 +140,41 @@ async fn operate(
         Box::new(move || drop(said.send(name)))
     };
     let wanted = |name: &str| without.iter().all(|part| part != name);
+    // The embedded store has one user, so whoever held the leases under this name is gone: they are taken up at once,
+    // also after a crash.
+    let election = || LeaderElectionOptions {
+        leader_elect_identity: stable_identity.then(|| "cox".to_owned()),
+        ..LeaderElectionOptions::default()
+    };
     let mut waiting = 0;
     let client = |name: &'static str| connect(config::kubeconfig(data_dir, name), name);
     if wanted("admission-webhook") {
-        let run = webhook::run(webhook::Options::default(), client("admission-webhook").await?, stop.clone(), on_ready("admission-webhook"));
+        let run = webhook::run(
+            webhook::Options { leader_election: election(), ..webhook::Options::default() },
+            client("admission-webhook").await?,
+            stop.clone(),
+            on_ready("admission-webhook"),
+        );
         operators.spawn(async move { run.await.map_err(|e| failed("admission-webhook", &e)) });
         waiting += 1;
     }
     if wanted("scheduler") {
-        let run = scheduler::run(scheduler::Options::default(), client("scheduler").await?, stop.clone(), on_ready("scheduler"));
+        let run = scheduler::run(
+            scheduler::Options { leader_election: election(), ..scheduler::Options::default() },
+            client("scheduler").await?,
+            stop.clone(),
+            on_ready("scheduler"),
+        );
         operators.spawn(async move { run.await.map_err(|e| failed("scheduler", &e)) });
         waiting += 1;
     }
     if wanted("controller-manager") {
-        let run = controllers::run(controllers::Options::default(), client("controller-manager").await?, stop.clone(), on_ready("controller-manager"));
+        let run = controllers::run(
+            controllers::Options { leader_election: election(), ..controllers::Options::default() },
+            client("controller-manager").await?,
+            stop.clone(),
+            on_ready("controller-manager"),
+        );
         operators.spawn(async move { run.await.map_err(|e| failed("controller-manager", &e)) });
         waiting += 1;
     }

@@ -44,7 +44,7 @@ fn cases() -> Vec<Bad> {
         bad("nesting beyond bounds", Method::POST, MAPS, &deep, 400, "BadRequest", ""),
         Bad {
             body: b"{\"metadata\":{\"name\":\"\xff\xfe\"}}".to_vec(),
-            ..bad("invalid UTF-8", Method::POST, MAPS, "", 400, "BadRequest", "")
+            ..bad("invalid UTF-8", Method::POST, MAPS, "", 422, "Invalid", "")
         },
         bad(
             "another kind",

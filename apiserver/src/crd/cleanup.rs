@@ -69,9 +69,11 @@ impl Cleanup {
     async fn delete_instances(&self, crd: &Value) -> Result<(), StatusError> {
         let (group, plural) = (&crd["spec"]["group"], &crd["spec"]["names"]["plural"]);
         let table = self.registry.table();
-        let instances = crd["spec"]["versions"].as_array().into_iter().flatten().find_map(|version| {
-            table.row(group.as_str()?, version["name"].as_str()?, plural.as_str()?).cloned()
-        });
+        let instances = crd["spec"]["versions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .find_map(|version| table.row(group.as_str()?, version["name"].as_str()?, plural.as_str()?).cloned());
         // Not in the table: nothing of it was ever served by this server, and no version is served now.
         let Some(row) = instances else { return Ok(()) };
         loop {
@@ -87,8 +89,7 @@ impl Cleanup {
                     waiting += 1;
                     continue;
                 }
-                let target =
-                    Target::new(row.clone(), instance.namespace(), instance.name());
+                let target = Target::new(row.clone(), instance.namespace(), instance.name());
                 match self.registry.delete(&self.ctx, &target, &DeleteOptions::default()).await {
                     Ok(_) => {}
                     Err(error) if *error.reason() == Reason::NotFound => {}

@@ -104,7 +104,8 @@ mod tests {
     #[test]
     fn a_name_granted_to_another_definition_of_the_group_is_refused_and_the_rest_accepted() {
         let other = crd(json!({}), json!({"plural": "bs", "kind": "B", "listKind": "BList", "shortNames": ["x", "y"]}));
-        let names = json!({"plural": "as", "singular": "a", "kind": "A", "listKind": "AList", "shortNames": ["x", "y"]});
+        let names =
+            json!({"plural": "as", "singular": "a", "kind": "A", "listKind": "AList", "shortNames": ["x", "y"]});
         let naming = decide(&crd(names, json!(null)), [&other].into_iter());
         assert_eq!(naming.names_accepted.reason, "ShortNamesConflict");
         assert_eq!(naming.names_accepted.message, r#"["x" is already in use, "y" is already in use]"#);
@@ -124,7 +125,8 @@ mod tests {
     #[test]
     fn an_established_definition_stays_established_when_a_new_name_is_refused() {
         let other = crd(json!({}), json!({"plural": "bs", "kind": "B", "shortNames": ["x"]}));
-        let mut own = crd(json!({"plural": "as", "kind": "A", "shortNames": ["x"]}), json!({"plural": "as", "kind": "A"}));
+        let mut own =
+            crd(json!({"plural": "as", "kind": "A", "shortNames": ["x"]}), json!({"plural": "as", "kind": "A"}));
         own["status"]["conditions"] = json!([{"type": "Established", "status": "True"}]);
         let naming = decide(&own, [&other].into_iter());
         assert!(!naming.names_accepted.status && naming.established.status);

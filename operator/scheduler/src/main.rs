@@ -13,11 +13,11 @@ struct Command {
     #[command(flatten)]
     client: runtime::ClientOptions,
     #[command(flatten)]
-    log: runtime::LogOptions,
+    log: process::LogOptions,
 }
 
 fn main() -> std::process::ExitCode {
-    let Command { options, client, log } = Command::parse();
+    let Command { options, client, log } = process::parse();
     runtime::process::main("scheduler", &client, &log, |client, shutdown| {
         scheduler::run(options, client, shutdown, Box::new(|| ()))
     })
