@@ -1,4 +1,4 @@
-//! Request bodies: read up to the limit, decoded from JSON or YAML, and their kind checked.
+//! Request bodies: read up to the limit, decoded from JSON, YAML or protobuf, and their kind checked.
 
 mod go_json;
 mod json;
@@ -83,7 +83,7 @@ pub(crate) fn object(
         }
         // Custom resources have no messages.
         ContentEncoding::Protobuf if !expected.builtin => return Err(negotiation::no_protobuf()),
-        ContentEncoding::Protobuf => (protobuf::decode(bytes, expected.gvk).map_err(unrecognized)?, Vec::new()),
+        ContentEncoding::Protobuf => (protobuf::object(bytes, expected.gvk)?, Vec::new()),
     };
     if value.is_null() {
         // Go's decoder reads null as an object without fields.
@@ -216,10 +216,7 @@ pub(crate) fn delete_options(bytes: &[u8], encoding: ContentEncoding) -> Result<
     let (value, _) = match encoding {
         ContentEncoding::Json => json::decode(bytes, json::Duplicates::Merge).map_err(bad)?,
         ContentEncoding::Yaml => yaml::decode(bytes).map_err(bad)?,
-        ContentEncoding::Protobuf => {
-            let kind = GroupVersionKind { group: String::new(), version: "v1".into(), kind: "DeleteOptions".into() };
-            (protobuf::decode(bytes, &kind).map_err(StatusError::bad_request)?, Vec::new())
-        }
+        ContentEncoding::Protobuf => (protobuf::delete_options(bytes)?, Vec::new()),
     };
     if value.is_null() {
         return Ok(Some(Value::Object(Default::default())));
