@@ -92,7 +92,8 @@ pub(crate) fn update(writer: &Writer<'_>, live: Option<&Value>, new: &mut Value)
     match updated(writer, live, new, managed) {
         Ok(managed) => new.set_managed_fields(managed.encode()),
         Err(error) => {
-            tracing::error!(%error, kind = %writer.row.kind, "the owners of an object's fields cannot be updated");
+            // What does not fit its type is refused by validation, a little later.
+            tracing::debug!(%error, kind = %writer.row.kind, "the owners of an object's fields cannot be updated");
             new.set_managed_fields(of_live.to_vec());
         }
     }
