@@ -17,6 +17,7 @@ pub mod metrics;
 mod negotiation;
 mod openapi;
 mod options;
+mod protobuf;
 pub mod query;
 mod raw;
 pub mod request_info;

@@ -7,10 +7,9 @@ use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
 use crate::query::Query;
 
 /// What upstream can say; named in its refusals.
-const MEDIA_TYPES: [&str; 3] = ["application/json", "application/yaml", "application/vnd.kubernetes.protobuf"];
+const MEDIA_TYPES: [&str; 3] = ["application/json", "application/yaml", protobuf_encoding::MEDIA_TYPE];
 /// What upstream can stream.
-const STREAM_MEDIA_TYPES: [&str; 2] =
-    ["application/json;stream=watch", "application/vnd.kubernetes.protobuf;stream=watch"];
+const STREAM_MEDIA_TYPES: [&str; 2] = ["application/json;stream=watch", protobuf_encoding::WATCH_MEDIA_TYPE];
 
 /// An encoding of objects.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,6 +19,8 @@ pub(crate) enum Encoding {
     Json,
     /// `application/yaml`
     Yaml,
+    /// `application/vnd.kubernetes.protobuf`
+    Protobuf,
 }
 
 impl Encoding {
@@ -28,6 +29,7 @@ impl Encoding {
         match self {
             Self::Json => "application/json",
             Self::Yaml => "application/yaml",
+            Self::Protobuf => protobuf_encoding::MEDIA_TYPE,
         }
     }
 }
@@ -71,11 +73,14 @@ struct Target<'a> {
     version: &'a str,
 }
 
-/// What an endpoint can answer.
+/// What an endpoint can answer. The first encoding is the one that clients without a wish get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// Objects of a resource: also as Table and PartialObjectMetadata.
-    Resource,
+    Resource {
+        /// The objects themselves have a protobuf form; PartialObjectMetadata always has.
+        protobuf: bool,
+    },
     /// A document without other forms.
     Document,
     /// Aggregated discovery: nothing but `APIGroupDiscoveryList`.
@@ -130,7 +135,7 @@ pub(crate) fn negotiate(headers: &HeaderMap, query: &Query, endpoint: Endpoint) 
         return Ok(Accepted { pretty, ..Accepted::default() });
     }
     for clause in clauses(header) {
-        for encoding in [Encoding::Json, Encoding::Yaml] {
+        for encoding in [Encoding::Json, Encoding::Yaml, Encoding::Protobuf] {
             let matches = match (clause.kind, clause.subkind) {
                 ("*", "*") | ("application", "*") => true,
                 (kind, subkind) => encoding.media_type().split_once('/') == Some((kind, subkind)),
@@ -156,7 +161,7 @@ fn accept_clause(clause: &Clause<'_>, encoding: Encoding, endpoint: Endpoint) ->
             "as" => target.get_or_insert_default().kind = value,
             "g" => target.get_or_insert_default().group = value,
             "v" => target.get_or_insert_default().version = value,
-            "stream" if !value.is_empty() && (*value != "watch" || encoding != Encoding::Json) => return None,
+            "stream" if !value.is_empty() && (*value != "watch" || encoding == Encoding::Yaml) => return None,
             "sv" if !value.is_empty() && *value != "v1" => return None,
             "pretty" => accepted.pretty = *value == "1",
             _ => {}
@@ -164,7 +169,13 @@ fn accept_clause(clause: &Clause<'_>, encoding: Encoding, endpoint: Endpoint) ->
     }
     if let Some(target) = &target {
         match endpoint {
-            Endpoint::Resource => accepted.convert = Some(convert(target)?),
+            Endpoint::Resource { .. } => {
+                let convert = convert(target)?;
+                if encoding == Encoding::Protobuf && convert.kind == ConvertKind::Table {
+                    return None;
+                }
+                accepted.convert = Some(convert);
+            }
             Endpoint::Aggregated => {
                 let known = target.group == "apidiscovery.k8s.io"
                     && target.version == "v2"
@@ -175,7 +186,9 @@ fn accept_clause(clause: &Clause<'_>, encoding: Encoding, endpoint: Endpoint) ->
             }
             Endpoint::Document => return None,
         }
-    } else if endpoint == Endpoint::Aggregated {
+    } else if endpoint == Endpoint::Aggregated
+        || encoding == Encoding::Protobuf && endpoint == (Endpoint::Resource { protobuf: false })
+    {
         return None;
     }
     Some(accepted)
@@ -196,10 +209,11 @@ fn convert(target: &Target<'_>) -> Option<Convert> {
     Some(Convert { kind, version })
 }
 
-/// The form of a watch's events: JSON only.
-pub(crate) fn check_stream(accepted: &Accepted) -> Result<(), StatusError> {
+/// The media type of a watch's events; there is none in YAML.
+pub(crate) fn stream_media_type(accepted: &Accepted) -> Result<&'static str, StatusError> {
     match accepted.encoding {
-        Encoding::Json => Ok(()),
+        Encoding::Json => Ok("application/json"),
+        Encoding::Protobuf => Ok(protobuf_encoding::WATCH_MEDIA_TYPE),
         Encoding::Yaml => Err(not_acceptable(&STREAM_MEDIA_TYPES)),
     }
 }
@@ -286,6 +300,8 @@ pub(crate) fn unsupported_media_type(accepted: &[&str]) -> StatusError {
 mod tests {
     use super::*;
 
+    const OBJECTS: Endpoint = Endpoint::Resource { protobuf: true };
+
     fn ask(accept: &str, endpoint: Endpoint) -> Result<Accepted, StatusError> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, accept.parse().unwrap());
@@ -295,6 +311,7 @@ mod tests {
     #[test]
     fn the_most_wanted_form_that_can_be_served_is_chosen() {
         let table = Some(Convert { kind: ConvertKind::Table, version: "v1" });
+        let metadata = Some(Convert { kind: ConvertKind::PartialObjectMetadata, version: "v1" });
         let cases: &[(&str, Encoding, Option<Convert>)] = &[
             ("", Encoding::Json, None),
             ("*/*", Encoding::Json, None),
@@ -302,23 +319,55 @@ mod tests {
             ("application/yaml", Encoding::Yaml, None),
             ("application/json;q=0.1, application/yaml;q=0.9", Encoding::Yaml, None),
             ("text/html, application/yaml, application/json", Encoding::Yaml, None),
-            ("application/vnd.kubernetes.protobuf,application/json", Encoding::Json, None),
+            ("application/vnd.kubernetes.protobuf,application/json", Encoding::Protobuf, None),
+            ("application/json,application/vnd.kubernetes.protobuf", Encoding::Json, None),
+            ("application/vnd.kubernetes.protobuf;stream=watch", Encoding::Protobuf, None),
+            (
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io",
+                Encoding::Protobuf,
+                metadata.clone(),
+            ),
+            (
+                "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io,application/json;as=Table;v=v1;g=meta.k8s.io",
+                Encoding::Json,
+                table.clone(),
+            ),
             ("application/json;as=Table;v=v1;g=meta.k8s.io", Encoding::Json, table.clone()),
             ("application/json;as=Table;g=meta.k8s.io;v=v1,application/json", Encoding::Json, table.clone()),
             ("application/json;as=Nothing;v=v1;g=meta.k8s.io,application/json", Encoding::Json, None),
             ("application/json;charset=utf-8", Encoding::Json, None),
         ];
         for (header, encoding, convert) in cases {
-            let accepted = ask(header, Endpoint::Resource).unwrap_or_else(|error| panic!("{header}: {error}"));
+            let accepted = ask(header, OBJECTS).unwrap_or_else(|error| panic!("{header}: {error}"));
             assert_eq!((accepted.encoding, &accepted.convert), (*encoding, convert), "{header}");
         }
     }
 
     #[test]
+    fn custom_resources_have_a_protobuf_form_of_their_metadata_alone() {
+        let custom = Endpoint::Resource { protobuf: false };
+        for (header, encoding) in [
+            ("application/vnd.kubernetes.protobuf,application/json", Some(Encoding::Json)),
+            ("application/vnd.kubernetes.protobuf", None),
+            (
+                "application/vnd.kubernetes.protobuf;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io",
+                Some(Encoding::Protobuf),
+            ),
+        ] {
+            assert_eq!(ask(header, custom).ok().map(|accepted| accepted.encoding), encoding, "{header}");
+        }
+    }
+
+    #[test]
     fn what_cannot_be_served_is_refused_in_upstreams_words() {
-        for header in ["text/html", "application/json;as=Table;v=v1alpha1;g=meta.k8s.io", "application/cbor"] {
+        for header in [
+            "text/html",
+            "application/json;as=Table;v=v1alpha1;g=meta.k8s.io",
+            "application/cbor",
+            "application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io",
+        ] {
             assert_eq!(
-                ask(header, Endpoint::Resource).unwrap_err().to_string(),
+                ask(header, OBJECTS).unwrap_err().to_string(),
                 "only the following media types are accepted: application/json, application/yaml, \
                  application/vnd.kubernetes.protobuf",
                 "{header}"

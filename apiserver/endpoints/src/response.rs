@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::body::Body;
 use crate::negotiation::{Accepted, Encoding};
+use crate::protobuf;
 use crate::yaml;
 
 /// Answers larger than this are compressed for clients that accept it (upstream's threshold).
@@ -38,8 +39,10 @@ impl Form {
 
     /// An answer of JSON text made by this server.
     pub(crate) fn json(&self, code: StatusCode, json: Bytes) -> Response<Body> {
-        if self.verbatim() {
-            return self.bytes(code, json);
+        match self.accepted.encoding {
+            _ if self.verbatim() => return self.bytes(code, json),
+            Encoding::Protobuf => return self.encoded(code, protobuf::json(&json)),
+            _ => {}
         }
         match serde_json::from_slice::<Value>(&json) {
             Ok(value) => self.value(code, &value),
@@ -50,6 +53,10 @@ impl Form {
     /// An answer of a value.
     pub(crate) fn value<T: Serialize>(&self, code: StatusCode, value: &T) -> Response<Body> {
         let text = match self.accepted.encoding {
+            Encoding::Protobuf => {
+                let object = serde_json::to_value(value).map_err(|error| StatusError::internal(error.to_string()));
+                return self.encoded(code, object.and_then(protobuf::object));
+            }
             Encoding::Yaml => serde_json::to_value(value).map(|value| yaml::to_string(&value).into_bytes()),
             Encoding::Json if self.accepted.pretty => serde_json::to_vec_pretty(value),
             Encoding::Json => serde_json::to_vec(value),
@@ -85,6 +92,14 @@ impl Form {
             Body::Chunks(Box::new(all))
         };
         response
+    }
+
+    /// An answer of an envelope; what has none is an error in JSON.
+    pub(crate) fn encoded(&self, code: StatusCode, envelope: Result<Bytes, StatusError>) -> Response<Body> {
+        match envelope {
+            Ok(envelope) => self.bytes(code, envelope),
+            Err(error) => Self::plain().status(&error),
+        }
     }
 
     fn bytes(&self, code: StatusCode, bytes: Bytes) -> Response<Body> {

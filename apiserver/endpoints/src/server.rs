@@ -24,7 +24,7 @@ use crate::negotiation::{self, Endpoint};
 use crate::query::Query;
 use crate::request_info::RequestInfo;
 use crate::response::{self, Form};
-use crate::{discovery, openapi, routes, version};
+use crate::{discovery, openapi, protobuf, routes, version};
 
 /// What a server is made of.
 pub struct Config {
@@ -91,6 +91,7 @@ pub struct Server {
     pub(crate) config: Config,
     pub(crate) discovery: discovery::Cache,
     pub(crate) openapi: openapi::Cache,
+    pub(crate) envelopes: protobuf::Watched,
     flow_control: FlowControl,
 }
 
@@ -124,7 +125,13 @@ impl Server {
     /// A server over `config`.
     pub fn new(config: Config) -> Arc<Self> {
         let flow_control = FlowControl::new(config.max_requests_inflight, config.max_mutating_requests_inflight);
-        Arc::new(Self { config, discovery: Default::default(), openapi: Default::default(), flow_control })
+        Arc::new(Self {
+            config,
+            discovery: Default::default(),
+            openapi: Default::default(),
+            envelopes: Default::default(),
+            flow_control,
+        })
     }
 
     /// Answers one request. Never fails: what goes wrong is a `Status`.

@@ -206,6 +206,104 @@ async fn a_watch_streams_what_happens_until_the_server_stops() {
     assert!(events.next().await.is_none(), "the stream ends with the server");
 }
 
+const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+#[tokio::test]
+async fn protobuf_answers_say_what_json_answers_say() {
+    let fixture = fixture().await;
+    let decoded = |answer: &Answer| {
+        assert_eq!(answer.headers["content-type"], PROTOBUF, "{}", answer.text());
+        protobuf_encoding::decode(&answer.body).unwrap_or_else(|error| panic!("{error}: {:?}", answer.body))
+    };
+    let sent = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"}, "data": {"k": "v"}});
+    let created = Request::post(CONFIG_MAPS).header("content-type", PROTOBUF).header("accept", PROTOBUF);
+    let body = RequestBody::Full(protobuf_encoding::encode(&sent).unwrap().into());
+    let created = fixture.server.handle(created.body(body).unwrap(), &fixture.connection).await;
+    assert_eq!(
+        (created.status(), &created.headers()["content-type"]),
+        (StatusCode::CREATED, &PROTOBUF.parse().unwrap())
+    );
+
+    let metadata = format!("{PROTOBUF};as=PartialObjectMetadata;v=v1;g=meta.k8s.io");
+    let metadata_json = metadata.replace(PROTOBUF, "application/json");
+    let list = metadata.replace("Metadata;", "MetadataList;");
+    let list_json = list.replace(PROTOBUF, "application/json");
+    let one = format!("{CONFIG_MAPS}/a");
+    for (url, accept, accept_json) in [
+        (one.as_str(), PROTOBUF, "*/*"),
+        (&one, &metadata, &metadata_json),
+        (CONFIG_MAPS, PROTOBUF, "*/*"),
+        (CONFIG_MAPS, &list, &list_json),
+        ("/api/v1/namespaces/default/configmaps/none", PROTOBUF, "*/*"),
+        ("/apis", PROTOBUF, "*/*"),
+        ("/apis/apps", PROTOBUF, "*/*"),
+        ("/apis/apps/v1", PROTOBUF, "*/*"),
+    ] {
+        let answer = fixture.ask("GET", url, &[("accept", accept)], "").await;
+        let json = fixture.ask("GET", url, &[("accept", accept_json)], "").await;
+        assert_eq!(answer.code, json.code, "{url}");
+        let (mut answer, mut json) = (decoded(&answer), json.json());
+        for value in [&mut answer, &mut json] {
+            value["metadata"].as_object_mut().map(|metadata| metadata.remove("resourceVersion"));
+            // Go's clients see no more of these than their envelope says.
+            for item in value["items"].as_array_mut().into_iter().flatten() {
+                item.as_object_mut().unwrap().retain(|name, _| !matches!(name.as_str(), "apiVersion" | "kind"));
+            }
+        }
+        drop_empty(&mut answer);
+        drop_empty(&mut json);
+        assert_eq!(answer, json, "{url} {accept}");
+    }
+    for url in ["/api", "/api/v1"] {
+        let answer = fixture.ask("GET", url, &[("accept", PROTOBUF)], "").await;
+        assert_eq!(decoded(&answer)["apiVersion"], "v1", "{url}");
+    }
+}
+
+/// Empty values, which the encodings do not treat alike.
+fn drop_empty(value: &mut Value) {
+    let empty = |value: &Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        Value::Bool(_) | Value::Number(_) => false,
+    };
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(drop_empty),
+        Value::Object(fields) => {
+            fields.values_mut().for_each(drop_empty);
+            fields.retain(|_, value| !empty(value));
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn a_watch_in_protobuf_is_framed_and_typed() {
+    let fixture = fixture().await;
+    let url = format!("{CONFIG_MAPS}?watch=1&resourceVersion=0");
+    let response = fixture.respond("GET", &url, &[("accept", PROTOBUF)], "").await;
+    assert_eq!(response.headers()["content-type"], "application/vnd.kubernetes.protobuf;stream=watch");
+    let Body::Stream(mut events) = response.into_body() else { panic!("a watch has a stream") };
+    fixture.post(CONFIG_MAPS, &json!({"metadata": {"name": "a"}})).await;
+    let frame = events.next().await.unwrap();
+    let object = fixture.ask("GET", &format!("{CONFIG_MAPS}/a"), &[("accept", PROTOBUF)], "").await.body;
+    assert_eq!(frame, protobuf_encoding::frame_watch_event("ADDED", &object), "{frame:?}");
+}
+
+#[test]
+fn every_built_in_kind_has_a_protobuf_form() {
+    for row in registry::Table::builtin().rows() {
+        let kinds = row.subresources.iter().map(|of| of.kind.clone()).chain([row.gvk()]);
+        let list = apimachinery::gvk::GroupVersionKind { kind: row.list_kind.clone(), ..row.gvk() };
+        for kind in kinds.chain(row.can("list").then_some(list)) {
+            let version = kind.group_version().to_string();
+            assert!(protobuf_encoding::supports(&version, &kind.kind), "{version} {}", kind.kind);
+        }
+    }
+}
+
 #[tokio::test]
 async fn only_who_may_gets_in() {
     let mut fixture = fixture().await;

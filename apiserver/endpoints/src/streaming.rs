@@ -54,7 +54,7 @@ pub(crate) fn list(
 }
 
 /// The `metadata` of a list. Upstream's lists of custom resources always carry `continue`.
-fn list_meta(always_continue: bool, listed: &Listed) -> String {
+pub(crate) fn list_meta(always_continue: bool, listed: &Listed) -> String {
     let mut meta = String::from("{");
     if !listed.continue_token.is_empty() || always_continue {
         meta.push_str(r#""continue":"#);

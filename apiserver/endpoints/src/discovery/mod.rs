@@ -156,6 +156,9 @@ fn aggregate(form: &Form, exchange: &Exchange, document: &Document) -> Response<
         let content_type = match form.accepted.encoding {
             Encoding::Json => "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
             Encoding::Yaml => "application/yaml;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList",
+            Encoding::Protobuf => {
+                "application/vnd.kubernetes.protobuf;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+            }
         };
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         response

@@ -15,16 +15,16 @@ use std::sync::Arc;
 use apimachinery::status::StatusError;
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
-use registry::{Registry, RequestContext, Row, Served, Target, Written};
+use registry::{Listed, Registry, RequestContext, Row, Served, Target, Written};
 
 use crate::body::{Body, RequestBody};
 use crate::decode::{self, Expected};
-use crate::negotiation::{self, ContentEncoding, Endpoint};
+use crate::negotiation::{self, ContentEncoding, Encoding, Endpoint};
 use crate::query::Query;
 use crate::response::{self, Form};
-use crate::routes;
 use crate::server::{Connection, Exchange, Server};
 use crate::table::{self, Shape};
+use crate::{protobuf, routes, streaming};
 
 /// A request for a resource.
 pub(crate) struct Call<'a> {
@@ -57,7 +57,9 @@ impl Call<'_> {
 
     /// What the client wants to be answered.
     fn form(&self) -> Result<Form, StatusError> {
-        let accepted = negotiation::negotiate(self.headers(), self.query(), Endpoint::Resource)?;
+        let kind = routes::kind_of(&self.target);
+        let protobuf = protobuf_encoding::supports(&kind.group_version().to_string(), &kind.kind);
+        let accepted = negotiation::negotiate(self.headers(), self.query(), Endpoint::Resource { protobuf })?;
         Ok(Form { accepted, gzip: response::accepts_gzip(self.headers()) })
     }
 
@@ -93,8 +95,19 @@ fn object(
     object: &Served,
 ) -> Result<Response<Body>, StatusError> {
     match shape {
+        Shape::Object if form.accepted.encoding == Encoding::Protobuf => {
+            Ok(form.encoded(code, protobuf::served(object)))
+        }
         Shape::Object => Ok(form.json(code, object.bytes().clone())),
         shape => shape.one(row, object).map(|json| form.json(code, json)),
+    }
+}
+
+/// An answer of a list.
+async fn listed(form: &Form, shape: Shape, row: &Arc<Row>, listed: Listed) -> Result<Response<Body>, StatusError> {
+    match form.accepted.encoding {
+        Encoding::Protobuf => Ok(form.encoded(StatusCode::OK, Ok(protobuf::list(row, shape, listed).await?))),
+        Encoding::Json | Encoding::Yaml => Ok(form.chunks(StatusCode::OK, streaming::list(row, shape, listed)?)),
     }
 }
 

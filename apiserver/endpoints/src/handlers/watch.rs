@@ -9,8 +9,9 @@ use rand::Rng;
 
 use super::Call;
 use crate::body::Body;
+use crate::negotiation::{self, Encoding};
 use crate::response::respond;
-use crate::{negotiation, options, streaming};
+use crate::{options, protobuf, streaming};
 
 pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError> {
     let form = call.form()?;
@@ -19,7 +20,7 @@ pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError>
         return Err(StatusError::method_not_supported(&crate::routes::resource_of(&call.target), "watch"));
     }
     let shape = call.shape(&form)?;
-    negotiation::check_stream(&form.accepted)?;
+    let media_type = negotiation::stream_media_type(&form.accepted)?;
     let timeout = options.timeout.unwrap_or_else(|| random_timeout(call.server.config.min_request_timeout));
     options.timeout = Some(timeout);
     let events = call.registry().watch(&call.context, &call.target, &options).await?;
@@ -31,10 +32,16 @@ pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError>
             () = tokio::time::sleep(timeout) => {}
         }
     };
-    let frames = streaming::watch(call.target.row.clone(), shape, events)
-        .inspect(move |frame| count.observe(frame.len()))
-        .take_until(end);
-    let mut response = respond(StatusCode::OK, "application/json");
+    let row = call.target.row.clone();
+    let frames = match form.accepted.encoding {
+        Encoding::Protobuf => {
+            let shared = call.server.envelopes.of(&row);
+            protobuf::watch(row, shape, events, shared).left_stream()
+        }
+        Encoding::Json | Encoding::Yaml => streaming::watch(row, shape, events).right_stream(),
+    };
+    let frames = frames.inspect(move |frame| count.observe(frame.len())).take_until(end);
+    let mut response = respond(StatusCode::OK, media_type);
     *response.body_mut() = Body::Stream(Box::pin(frames));
     Ok(response)
 }

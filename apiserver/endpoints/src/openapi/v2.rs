@@ -26,7 +26,7 @@ pub(super) fn value(table: &Table, title: &v3::Title) -> Value {
         for path in operations::of(row) {
             let mut item = Map::new();
             for operation in &path.operations {
-                item.insert(operation.method.into(), describe(operation, &operations::tag(row)));
+                item.insert(operation.method.into(), describe(operation, &operations::tag(row), row.is_custom()));
             }
             let parameters: Vec<Value> = path
                 .path_parameters
@@ -49,7 +49,18 @@ pub(super) fn value(table: &Table, title: &v3::Title) -> Value {
     })
 }
 
-fn describe(operation: &Operation, tag: &str) -> Value {
+fn describe(operation: &Operation, tag: &str, custom: bool) -> Value {
+    let produces: &[&str] = match (operation.action, custom) {
+        (_, true) => &["application/json", "application/yaml"],
+        ("list", false) => &[
+            "application/json",
+            "application/yaml",
+            protobuf_encoding::MEDIA_TYPE,
+            "application/json;stream=watch",
+            protobuf_encoding::WATCH_MEDIA_TYPE,
+        ],
+        (_, false) => &["application/json", "application/yaml", protobuf_encoding::MEDIA_TYPE],
+    };
     let schema = |name: &str| json!({ "$ref": format!("#/definitions/{name}") });
     let mut parameters: Vec<Value> = operation
         .query
@@ -71,7 +82,7 @@ fn describe(operation: &Operation, tag: &str) -> Value {
         "description": operation.description,
         "operationId": operation.id,
         "consumes": ["*/*"],
-        "produces": ["application/json", "application/yaml"],
+        "produces": produces,
         "schemes": ["https"],
         "parameters": parameters,
         "responses": responses,

@@ -95,9 +95,15 @@ fn describe(operation: &Operation, tag: &str, custom: bool) -> Value {
     let answers: &[&str] = if custom {
         &["application/json", "application/yaml"]
     } else if operation.action == "list" {
-        &["application/json", "application/json;stream=watch", "application/yaml"]
+        &[
+            "application/json",
+            "application/json;stream=watch",
+            protobuf_encoding::MEDIA_TYPE,
+            protobuf_encoding::WATCH_MEDIA_TYPE,
+            "application/yaml",
+        ]
     } else {
-        &["application/json", "application/yaml"]
+        &["application/json", protobuf_encoding::MEDIA_TYPE, "application/yaml"]
     };
     let mut responses: Map<String, Value> = operation
         .codes
