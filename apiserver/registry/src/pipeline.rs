@@ -5,11 +5,14 @@
 //! the draft. A lost compare hands back what is there now and everything runs again from the top. An attempt made from
 //! cached state may neither refuse nor be a no-op: a fresh read has to confirm it.
 
+mod checks;
+mod current;
+mod options;
+mod prepare;
+
 use std::sync::Arc;
 
 use admission::{Attributes, Operation};
-use apimachinery::field::{self, Path};
-use apimachinery::gvk::{GroupKind, GroupResource};
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
 use serde_json::Value;
@@ -23,9 +26,12 @@ use crate::registry::Registry;
 use crate::served::{Served, Written};
 use crate::storage_error;
 use crate::store::Store;
-use crate::strategy::{Generation, Scope, StatusOnCreate};
+use crate::strategy::Scope;
 use crate::subresource::View;
 use crate::{conversion, meta};
+pub(crate) use checks::parse_revision;
+pub(crate) use current::Current;
+pub(crate) use options::OptionsObject;
 
 /// How a verb makes the draft. Objects are as the client sees them: in the request's version, through the request's view.
 pub(crate) trait Change: Send + Sync {
@@ -72,52 +78,6 @@ pub(crate) struct Write<'a> {
     pub admits: bool,
     /// `CreateOptions`, `UpdateOptions` … for admission, made for the operation at hand.
     pub options: OptionsObject,
-}
-
-/// The options that admission sees.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OptionsObject {
-    pub dry_run: bool,
-    pub field_manager: String,
-    pub field_validation: &'static str,
-    pub force: Option<bool>,
-}
-
-impl OptionsObject {
-    /// As the options of an operation.
-    pub fn of(&self, operation: Operation, patch: bool) -> Value {
-        let kind = match (operation, patch) {
-            (Operation::Create, _) => "CreateOptions",
-            (_, true) => "PatchOptions",
-            _ => "UpdateOptions",
-        };
-        let mut options = serde_json::json!({"apiVersion": "meta.k8s.io/v1", "kind": kind});
-        if self.dry_run {
-            options["dryRun"] = serde_json::json!(["All"]);
-        }
-        if !self.field_manager.is_empty() {
-            options["fieldManager"] = self.field_manager.as_str().into();
-        }
-        if !self.field_validation.is_empty() {
-            options["fieldValidation"] = self.field_validation.into();
-        }
-        options
-    }
-}
-
-/// The object there is.
-pub(crate) struct Current {
-    /// In the version of the request.
-    pub object: Value,
-    pub revision: Revision,
-    /// What is stored, byte for byte; `None` if the object comes from the cache.
-    pub stored: Option<Bytes>,
-}
-
-impl Current {
-    pub(crate) fn is_fresh(&self) -> bool {
-        self.stored.is_some()
-    }
 }
 
 /// What an attempt comes to.
@@ -362,53 +322,6 @@ impl Write<'_> {
         if self.dry_run { Ok(Attempt::DryRun(object)) } else { Ok(Attempt::Put { object, stored }) }
     }
 
-    /// Name and namespace of the draft against the URL's.
-    fn check_identity(&self, change: &dyn Change, draft: &mut Value, exists: bool) -> Result<(), StatusError> {
-        meta::settle_namespace(draft, &self.target.row, &self.target.namespace)?;
-        draft.metadata_mut().remove("selfLink");
-        if change.must_create() {
-            meta::wipe_system_fields(draft);
-            return Ok(());
-        }
-        if self.view.is_whole() || exists {
-            meta::check_name(draft, &self.target.name)?;
-        }
-        Ok(())
-    }
-
-    /// A scale carries its object's uid.
-    fn check_scale_uid(&self, draft: &Value, old: Option<&Value>) -> Result<(), StatusError> {
-        match old {
-            Some(old) if !self.view.is_whole() && !draft.uid().is_empty() && draft.uid() != old.uid() => {
-                let row = &self.target.row;
-                let resource = GroupResource::new(&row.gvr.group, format!("{}/scale", row.gvr.resource));
-                let words = format!(
-                    "Precondition failed: UID in precondition: {}, UID in object meta: {}",
-                    draft.uid(),
-                    old.uid()
-                );
-                Err(StatusError::conflict(&resource, &self.target.name, words))
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_preconditions(&self, preconditions: &Preconditions, old: Option<&Value>) -> Result<(), StatusError> {
-        let there = old.map_or("", |old| old.uid());
-        match &preconditions.uid {
-            Some(uid) if uid != there => Err(StatusError::conflict(
-                &self.target.row.group_resource(),
-                &self.target.name,
-                format!(
-                    "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
-                     UID in precondition: {uid}, UID in object meta: {there}",
-                    self.key(&self.target.name)
-                ),
-            )),
-            _ => Ok(()),
-        }
-    }
-
     async fn admit(
         &self,
         chain: &admission::Chain,
@@ -448,130 +361,12 @@ impl Write<'_> {
         }
     }
 
-    fn prepare_create(&self, object: &mut Value, change: &dyn Change, scope: &Scope<'_>) -> Result<(), StatusError> {
-        let row = &self.target.row;
-        let facts = row.strategy.facts();
-        if !change.must_create() {
-            meta::wipe_system_fields(object);
-            object.set_resource_version("");
-        }
-        meta::fill_system_fields(object, scope.now);
-        if object.name().is_empty() && !object.generate_name().is_empty() {
-            let name = meta::generate_name(object.generate_name());
-            object.set_name(&name);
-        }
-        meta::settle_namespace(object, row, &self.target.namespace)?;
-        let generation = if facts.generation == Generation::None { 0 } else { 1 };
-        object.set_generation(generation);
-        if row.has_status() || matches!(facts.status_on_create, StatusOnCreate::Phase(_)) {
-            reset_status(object, row, facts.first_status());
-        }
-        row.strategy.prepare_create(object, scope);
-        complete(object, row);
-
-        let mut errors = row.strategy.validate(object, scope);
-        if row.is_custom() || errors.is_empty() {
-            // Upstream checks metadata once the kind's own rules hold, so that those are named first.
-            let mut of_meta = meta::validate_create(object, row);
-            if row.is_custom() {
-                of_meta.append(&mut errors);
-            }
-            errors = of_meta;
-        }
-        if let (true, Some(schema)) = (row.is_custom(), row.schema()) {
-            errors.extend(schema.validate(object, None, &Path::new("")));
-        }
-        self.refuse(object, errors)?;
-        for warning in row.strategy.warnings(object, None, scope) {
-            self.ctx.warnings.warn(warning);
-        }
-        Ok(())
-    }
-
-    fn prepare_update(&self, object: &mut Value, old: &Value, scope: &Scope<'_>) -> Result<(), StatusError> {
-        let row = &self.target.row;
-        let facts = row.strategy.facts();
-        meta::settle_namespace(object, row, &self.target.namespace)?;
-        object.set_generation(old.generation());
-        match scope.subresource {
-            "status" => keep_all_but_status(object, old, facts.status_keeps_labels, row.is_custom()),
-            "" | "scale" if row.has_status() => copy_field(object, old, "status"),
-            _ => {}
-        }
-        row.strategy.prepare_update(object, old, scope);
-        complete(object, row);
-        if !matches!(scope.subresource, "status" | "binding" | "finalize")
-            && moves_generation(facts.generation, object, old, row)
-        {
-            object.set_generation(old.generation() + 1);
-        }
-        meta::restore_on_update(object, old);
-
-        let mut errors = meta::validate_update(object, old, row);
-        errors.extend(row.strategy.validate_update(object, old, scope));
-        if let (true, Some(schema)) = (row.is_custom(), row.schema()) {
-            errors.extend(schema.validate(object, Some(old), &Path::new("")));
-        }
-        self.refuse(object, errors)?;
-        for warning in row.strategy.warnings(object, Some(old), scope) {
-            self.ctx.warnings.warn(warning);
-        }
-        Ok(())
-    }
-
-    fn refuse(&self, object: &Value, errors: field::ErrorList) -> Result<(), StatusError> {
-        if errors.is_empty() {
-            return Ok(());
-        }
-        // A custom object that says it is something else is named as what it says.
-        let kind = if self.target.row.is_custom() { object.kind() } else { &self.target.row.kind };
-        Err(StatusError::invalid(&GroupKind::new(&self.target.row.gvr.group, kind), object.name(), errors))
-    }
-
-    fn check_resource_version(
-        &self,
-        change: &dyn Change,
-        object: &mut Value,
-        current: &Current,
-    ) -> Result<(), StatusError> {
-        let row = &self.target.row;
-        let sent = if change.carries_resource_version() { object.resource_version() } else { "" };
-        let sent = parse_revision(sent).map_err(StatusError::unstructured)?;
-        // A scale is written whatever the version of its object.
-        let unconditional = row.strategy.facts().unconditional_update || !self.view.is_whole();
-        if sent == 0 {
-            if unconditional || !change.carries_resource_version() {
-                object.set_resource_version(&crate::store::itoa(current.revision));
-                return Ok(());
-            }
-            let errors = vec![field::Error::invalid(
-                &Path::new("metadata").child("resourceVersion"),
-                0,
-                "must be specified for an update",
-            )];
-            let kind = GroupKind::new(&row.gvr.group, &row.gvr.resource);
-            return Err(StatusError::invalid(&kind, &self.target.name, errors));
-        }
-        if sent != current.revision {
-            return Err(StatusError::conflict(
-                &row.group_resource(),
-                &self.target.name,
-                "the object has been modified; please apply your changes to the latest version and try again",
-            ));
-        }
-        Ok(())
-    }
-
     fn answer(&self, mut object: Value, revision: Option<Revision>, created: bool) -> Result<Written, StatusError> {
         if let Some(revision) = revision {
             object.set_resource_version(&crate::store::itoa(revision));
         }
         let shown = if self.view.is_whole() { object } else { self.view.show(&object, &self.target.row)? };
         Ok(Written { object: Served::from_value(Arc::new(shown)), created })
-    }
-
-    pub(crate) fn key(&self, name: &str) -> String {
-        self.store.key(self.registry.backing(), &self.target.namespace, name)
     }
 
     fn check_deadline(&self) -> Result<(), StatusError> {
@@ -581,120 +376,5 @@ impl Write<'_> {
             }
             _ => Ok(()),
         }
-    }
-
-    /// What the cache says at once, else what the store says.
-    pub(crate) async fn read_cached(&self) -> Result<Option<Current>, StatusError> {
-        let cached = self.store.started_cacher().filter(|cacher| cacher.health() == storage::cacher::Health::Ready);
-        if let Some(cacher) = cached {
-            let any = storage::cacher::Freshness::Any;
-            if let Ok(got) = cacher.get(&self.target.namespace, &self.target.name, any).await
-                && let Some(entry) = got.entry
-            {
-                let mut object: Value = serde_json::from_slice(entry.object())
-                    .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
-                conversion::to_row(&mut object, &self.target.row);
-                return Ok(Some(Current { object, revision: entry.revision(), stored: None }));
-            }
-        }
-        self.read_fresh().await
-    }
-
-    /// What the store says.
-    pub(crate) async fn read_fresh(&self) -> Result<Option<Current>, StatusError> {
-        let key = self.key(&self.target.name);
-        let got = self.registry.backing().storage.get(key.as_bytes()).await;
-        self.current_of(got.map_err(|error| storage_error::write(&error, self.target, "get"))?.kv)
-    }
-
-    fn was_cached(&self, current: Option<&Current>) -> bool {
-        current.is_some_and(|current| !current.is_fresh())
-    }
-
-    pub(crate) fn current_of(&self, kv: Option<storage::KeyValue>) -> Result<Option<Current>, StatusError> {
-        let Some(kv) = kv else { return Ok(None) };
-        let mut object = self.store.decode(&kv.value, kv.mod_revision)?;
-        conversion::to_row(&mut object, &self.target.row);
-        Ok(Some(Current { object, revision: kv.mod_revision, stored: Some(kv.value) }))
-    }
-}
-
-/// A resourceVersion as a revision; empty is 0. The error is that of Go's parser.
-pub(crate) fn parse_revision(text: &str) -> Result<Revision, String> {
-    if text.is_empty() {
-        return Ok(0);
-    }
-    if text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return text.parse().map_err(|_| format!("strconv.ParseUint: parsing \"{text}\": value out of range"));
-    }
-    Err(format!("strconv.ParseUint: parsing {}: invalid syntax", apimachinery::quote::quoted(text)))
-}
-
-fn complete(object: &mut Value, row: &crate::table::Row) {
-    if row.is_custom() {
-        return;
-    }
-    if let Some(schema) = row.schema() {
-        schema.drop_empties(object);
-        schema.apply_defaults(object);
-    }
-}
-
-fn reset_status(object: &mut Value, row: &crate::table::Row, first: Option<Value>) {
-    let (Some(fields), Some(first)) = (object.as_object_mut(), first) else { return };
-    fields.remove("status");
-    if !row.is_custom() {
-        fields.insert("status".into(), first);
-    }
-}
-
-fn copy_field(object: &mut Value, old: &Value, field: &str) {
-    let Some(fields) = object.as_object_mut() else { return };
-    match old.get(field) {
-        Some(value) => fields.insert(field.to_owned(), value.clone()),
-        None => fields.remove(field),
-    };
-}
-
-/// A write to `/status` changes status, and of metadata what the kind allows: custom resources managedFields alone.
-fn keep_all_but_status(object: &mut Value, old: &Value, keeps_labels: bool, custom: bool) {
-    let (status, mut metadata) = (object.get("status").cloned(), object.metadata().cloned().unwrap_or_default());
-    let mut kept = old.clone();
-    if let Some(fields) = kept.as_object_mut() {
-        fields.remove("status");
-        fields.extend(status.map(|status| ("status".to_owned(), status)));
-    }
-    if custom {
-        let managed = metadata.remove("managedFields");
-        let into = kept.metadata_mut();
-        into.remove("managedFields");
-        into.extend(managed.map(|managed| ("managedFields".to_owned(), managed)));
-        if let Some(version) = metadata.remove("resourceVersion") {
-            kept.metadata_mut().insert("resourceVersion".into(), version);
-        }
-    } else {
-        if keeps_labels {
-            metadata.remove("labels");
-            metadata.extend(old.labels().map(|labels| ("labels".to_owned(), Value::Object(labels.clone()))));
-        }
-        *kept.metadata_mut() = metadata;
-    }
-    *object = kept;
-}
-
-fn moves_generation(rule: Generation, object: &Value, old: &Value, row: &crate::table::Row) -> bool {
-    let status_counts = row.is_custom() && !row.has_status();
-    let counted =
-        |field: &str| !matches!(field, "apiVersion" | "kind" | "metadata") && (status_counts || field != "status");
-    let differ = || {
-        let empty = serde_json::Map::new();
-        let (new, old) = (object.as_object().unwrap_or(&empty), old.as_object().unwrap_or(&empty));
-        new.iter().any(|(field, value)| counted(field) && old.get(field) != Some(value))
-            || old.keys().any(|field| counted(field) && !new.contains_key(field))
-    };
-    match rule {
-        Generation::None | Generation::Fixed => false,
-        Generation::Spec => differ(),
-        Generation::SpecAndLabels => differ() || object.labels() != old.labels(),
     }
 }

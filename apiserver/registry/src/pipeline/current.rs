@@ -1,0 +1,65 @@
+//! The object there is: from the cache for a first attempt, from the store where it counts.
+
+use apimachinery::StatusError;
+use bytes::Bytes;
+use serde_json::Value;
+use storage::Revision;
+
+use super::Write;
+use crate::{conversion, storage_error};
+
+/// The object there is.
+pub(crate) struct Current {
+    /// In the version of the request.
+    pub object: Value,
+    pub revision: Revision,
+    /// What is stored, byte for byte; `None` if the object comes from the cache.
+    pub stored: Option<Bytes>,
+}
+
+impl Current {
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.stored.is_some()
+    }
+}
+
+impl Write<'_> {
+    pub(crate) fn key(&self, name: &str) -> String {
+        self.store.key(self.registry.backing(), &self.target.namespace, name)
+    }
+
+    /// What the cache says at once, else what the store says.
+    pub(crate) async fn read_cached(&self) -> Result<Option<Current>, StatusError> {
+        let cached = self.store.started_cacher().filter(|cacher| cacher.health() == storage::cacher::Health::Ready);
+        if let Some(cacher) = cached {
+            let any = storage::cacher::Freshness::Any;
+            if let Ok(got) = cacher.get(&self.target.namespace, &self.target.name, any).await
+                && let Some(entry) = got.entry
+            {
+                let mut object: Value = serde_json::from_slice(entry.object())
+                    .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
+                conversion::to_row(&mut object, &self.target.row);
+                return Ok(Some(Current { object, revision: entry.revision(), stored: None }));
+            }
+        }
+        self.read_fresh().await
+    }
+
+    /// What the store says.
+    pub(crate) async fn read_fresh(&self) -> Result<Option<Current>, StatusError> {
+        let key = self.key(&self.target.name);
+        let got = self.registry.backing().storage.get(key.as_bytes()).await;
+        self.current_of(got.map_err(|error| storage_error::write(&error, self.target, "get"))?.kv)
+    }
+
+    pub(super) fn was_cached(&self, current: Option<&Current>) -> bool {
+        current.is_some_and(|current| !current.is_fresh())
+    }
+
+    pub(crate) fn current_of(&self, kv: Option<storage::KeyValue>) -> Result<Option<Current>, StatusError> {
+        let Some(kv) = kv else { return Ok(None) };
+        let mut object = self.store.decode(&kv.value, kv.mod_revision)?;
+        conversion::to_row(&mut object, &self.target.row);
+        Ok(Some(Current { object, revision: kv.mod_revision, stored: Some(kv.value) }))
+    }
+}

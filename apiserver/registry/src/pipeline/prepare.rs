@@ -1,0 +1,166 @@
+//! Strategy and validation: the shared rules, the kind's own, and the schema of custom resources.
+
+use apimachinery::field::{self, Path};
+use apimachinery::gvk::GroupKind;
+use apimachinery::{ObjectExt, StatusError};
+use serde_json::Value;
+
+use super::{Change, Write};
+use crate::meta;
+use crate::strategy::{Generation, Scope, StatusOnCreate};
+
+impl Write<'_> {
+    pub(super) fn prepare_create(
+        &self,
+        object: &mut Value,
+        change: &dyn Change,
+        scope: &Scope<'_>,
+    ) -> Result<(), StatusError> {
+        let row = &self.target.row;
+        let facts = row.strategy.facts();
+        if !change.must_create() {
+            meta::wipe_system_fields(object);
+            object.set_resource_version("");
+        }
+        meta::fill_system_fields(object, scope.now);
+        if object.name().is_empty() && !object.generate_name().is_empty() {
+            let name = meta::generate_name(object.generate_name());
+            object.set_name(&name);
+        }
+        meta::settle_namespace(object, row, &self.target.namespace)?;
+        let generation = if facts.generation == Generation::None { 0 } else { 1 };
+        object.set_generation(generation);
+        if row.has_status() || matches!(facts.status_on_create, StatusOnCreate::Phase(_)) {
+            reset_status(object, row, facts.first_status());
+        }
+        row.strategy.prepare_create(object, scope);
+        complete(object, row);
+
+        let mut errors = row.strategy.validate(object, scope);
+        if row.is_custom() || errors.is_empty() {
+            // Upstream checks metadata once the kind's own rules hold, so that those are named first.
+            let mut of_meta = meta::validate_create(object, row);
+            if row.is_custom() {
+                of_meta.append(&mut errors);
+            }
+            errors = of_meta;
+        }
+        if let (true, Some(schema)) = (row.is_custom(), row.schema()) {
+            errors.extend(schema.validate(object, None, &Path::new("")));
+        }
+        self.refuse(object, errors)?;
+        for warning in row.strategy.warnings(object, None, scope) {
+            self.ctx.warnings.warn(warning);
+        }
+        Ok(())
+    }
+
+    pub(super) fn prepare_update(&self, object: &mut Value, old: &Value, scope: &Scope<'_>) -> Result<(), StatusError> {
+        let row = &self.target.row;
+        let facts = row.strategy.facts();
+        meta::settle_namespace(object, row, &self.target.namespace)?;
+        object.set_generation(old.generation());
+        match scope.subresource {
+            "status" => keep_all_but_status(object, old, facts.status_keeps_labels, row.is_custom()),
+            "" | "scale" if row.has_status() => copy_field(object, old, "status"),
+            _ => {}
+        }
+        row.strategy.prepare_update(object, old, scope);
+        complete(object, row);
+        if !matches!(scope.subresource, "status" | "binding" | "finalize")
+            && moves_generation(facts.generation, object, old, row)
+        {
+            object.set_generation(old.generation() + 1);
+        }
+        meta::restore_on_update(object, old);
+
+        let mut errors = meta::validate_update(object, old, row);
+        errors.extend(row.strategy.validate_update(object, old, scope));
+        if let (true, Some(schema)) = (row.is_custom(), row.schema()) {
+            errors.extend(schema.validate(object, Some(old), &Path::new("")));
+        }
+        self.refuse(object, errors)?;
+        for warning in row.strategy.warnings(object, Some(old), scope) {
+            self.ctx.warnings.warn(warning);
+        }
+        Ok(())
+    }
+
+    pub(super) fn refuse(&self, object: &Value, errors: field::ErrorList) -> Result<(), StatusError> {
+        if errors.is_empty() {
+            return Ok(());
+        }
+        // A custom object that says it is something else is named as what it says.
+        let kind = if self.target.row.is_custom() { object.kind() } else { &self.target.row.kind };
+        Err(StatusError::invalid(&GroupKind::new(&self.target.row.gvr.group, kind), object.name(), errors))
+    }
+}
+
+fn complete(object: &mut Value, row: &crate::table::Row) {
+    if row.is_custom() {
+        return;
+    }
+    if let Some(schema) = row.schema() {
+        schema.drop_empties(object);
+        schema.apply_defaults(object);
+    }
+}
+
+fn reset_status(object: &mut Value, row: &crate::table::Row, first: Option<Value>) {
+    let (Some(fields), Some(first)) = (object.as_object_mut(), first) else { return };
+    fields.remove("status");
+    if !row.is_custom() {
+        fields.insert("status".into(), first);
+    }
+}
+
+fn copy_field(object: &mut Value, old: &Value, field: &str) {
+    let Some(fields) = object.as_object_mut() else { return };
+    match old.get(field) {
+        Some(value) => fields.insert(field.to_owned(), value.clone()),
+        None => fields.remove(field),
+    };
+}
+
+/// A write to `/status` changes status, and of metadata what the kind allows: custom resources managedFields alone.
+fn keep_all_but_status(object: &mut Value, old: &Value, keeps_labels: bool, custom: bool) {
+    let (status, mut metadata) = (object.get("status").cloned(), object.metadata().cloned().unwrap_or_default());
+    let mut kept = old.clone();
+    if let Some(fields) = kept.as_object_mut() {
+        fields.remove("status");
+        fields.extend(status.map(|status| ("status".to_owned(), status)));
+    }
+    if custom {
+        let managed = metadata.remove("managedFields");
+        let into = kept.metadata_mut();
+        into.remove("managedFields");
+        into.extend(managed.map(|managed| ("managedFields".to_owned(), managed)));
+        if let Some(version) = metadata.remove("resourceVersion") {
+            kept.metadata_mut().insert("resourceVersion".into(), version);
+        }
+    } else {
+        if keeps_labels {
+            metadata.remove("labels");
+            metadata.extend(old.labels().map(|labels| ("labels".to_owned(), Value::Object(labels.clone()))));
+        }
+        *kept.metadata_mut() = metadata;
+    }
+    *object = kept;
+}
+
+fn moves_generation(rule: Generation, object: &Value, old: &Value, row: &crate::table::Row) -> bool {
+    let status_counts = row.is_custom() && !row.has_status();
+    let counted =
+        |field: &str| !matches!(field, "apiVersion" | "kind" | "metadata") && (status_counts || field != "status");
+    let differ = || {
+        let empty = serde_json::Map::new();
+        let (new, old) = (object.as_object().unwrap_or(&empty), old.as_object().unwrap_or(&empty));
+        new.iter().any(|(field, value)| counted(field) && old.get(field) != Some(value))
+            || old.keys().any(|field| counted(field) && !new.contains_key(field))
+    };
+    match rule {
+        Generation::None | Generation::Fixed => false,
+        Generation::Spec => differ(),
+        Generation::SpecAndLabels => differ() || object.labels() != old.labels(),
+    }
+}
