@@ -17,7 +17,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub async fn open(config: &Config) -> Result<Arc<dyn Storage>, Error> {
     let options = config.options();
     if options.etcd_servers.is_empty() {
-        let store = Embedded::open(&config.store_file(), embedded::Options::default());
+        let store = Embedded::open(config.store_file(), embedded::Options::default());
         return Ok(Arc::new(store.map_err(|e| Error::Storage(e.to_string()))?));
     }
     let tls = etcd::Tls {

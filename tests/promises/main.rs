@@ -1,5 +1,7 @@
 //! What Coxswain promises, shown with real processes: one module a subject, one test a promise, each over both stores.
 
+#![allow(clippy::unwrap_used)] // in a test, a failure is a panic
+
 mod app;
 mod bad_input;
 mod command_line;

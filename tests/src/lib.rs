@@ -3,6 +3,8 @@
 //! Every test starts a control plane of its own on a free port, with its data in a temporary folder, and ends the
 //! processes it started. [`on_each_store!`] makes of one test two: over the embedded store and over etcd.
 
+#![allow(clippy::unwrap_used)] // in a test, a failure is a panic
+
 pub mod control_plane;
 pub mod etcd;
 pub mod kubectl;
