@@ -137,7 +137,8 @@ async fn operate(
     let (said, mut ready) = mpsc::unbounded_channel();
     let on_ready = |name: &'static str| -> runtime::OnReady {
         let said = said.clone();
-        Box::new(move || drop(said.send(name)))
+        // Nobody listens any more when the start was broken off.
+        Box::new(move || said.send(name).unwrap_or_default())
     };
     let wanted = |name: &str| without.iter().all(|part| part != name);
     // The embedded store has one user, so whoever held the leases under this name is gone: they are taken up at once,
