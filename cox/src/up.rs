@@ -70,7 +70,15 @@ impl Options {
         let stop_server = CancellationToken::new();
         let (ready, announced) = oneshot::channel();
         let server = tokio::spawn(apiserver::run(config, listener, stop_server.clone(), ready));
-        let Ok(Ready { url, kubeconfig }) = announced.await else { return joined(server.await) };
+        let announced = tokio::select! {
+            announced = announced => announced,
+            () = stop.cancelled() => {
+                // It has served nobody yet, and what it wrote is durable.
+                server.abort();
+                return Ok(());
+            }
+        };
+        let Ok(Ready { url, kubeconfig }) = announced else { return joined(server.await) };
         part_ready("apiserver", &format!("{url}, {store}"));
 
         let mut operators = JoinSet::new();
