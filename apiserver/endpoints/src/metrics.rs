@@ -1,5 +1,6 @@
 //! Prometheus metrics under upstream's names.
 
+mod exposition;
 mod process;
 
 use std::sync::Arc;
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode};
 use parking_lot::Mutex;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -20,6 +21,8 @@ use registry::Row;
 use crate::body::Body;
 use crate::request_info::RequestInfo;
 use crate::response::{respond, text};
+
+use exposition::Exposition;
 
 /// What a request is counted under.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -256,11 +259,12 @@ fn labels(info: &RequestInfo) -> RequestLabels {
 }
 
 /// Answers `/metrics`.
-pub(crate) fn serve(metrics: &Metrics) -> Response<Body> {
-    let mut out = String::new();
-    match prometheus_client::encoding::text::encode(&mut out, &metrics.registry.lock()) {
-        Ok(()) => {
-            let mut response = respond(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8");
+pub(crate) fn serve(metrics: &Metrics, headers: &HeaderMap) -> Response<Body> {
+    let form = Exposition::asked_for(headers);
+    let encoded = form.of(&metrics.registry.lock());
+    match encoded {
+        Ok(out) => {
+            let mut response = respond(StatusCode::OK, form.media_type());
             *response.body_mut() = Bytes::from(out).into();
             response
         }

@@ -33,7 +33,7 @@ pub(crate) async fn route(
         "api" | "apis" => discovery::serve(server, exchange),
         "healthz" | "livez" | "readyz" => health::serve(&server.config.health, exchange).await,
         "version" if matches!(path, "/version" | "/version/") => version::serve(server, exchange),
-        "metrics" if path == "/metrics" => Ok(metrics::serve(&server.config.metrics)),
+        "metrics" if path == "/metrics" => Ok(metrics::serve(&server.config.metrics, &exchange.parts.headers)),
         "openapi" => openapi::serve(server, exchange),
         _ => Ok(page_not_found()),
     }
