@@ -17,11 +17,16 @@ pub const DEFAULT_PORT: u16 = 6443;
 
 /// Plugins that can be named in `--enable-admission-plugins` and `--disable-admission-plugins`, in the order in which
 /// they are asked (upstream's).
-pub const ADMISSION_PLUGINS: [&str; 3] =
-    ["NamespaceLifecycle", "MutatingAdmissionWebhook", "ValidatingAdmissionWebhook"];
+pub const ADMISSION_PLUGINS: [&str; 5] = [
+    "NamespaceLifecycle",
+    "Priority",
+    "DefaultTolerationSeconds",
+    "MutatingAdmissionWebhook",
+    "ValidatingAdmissionWebhook",
+];
 
 /// Upstream's other plugins: naming them is no mistake, they have nothing to say here yet.
-const KNOWN_ADMISSION_PLUGINS: [&str; 33] = [
+const KNOWN_ADMISSION_PLUGINS: [&str; 31] = [
     "AlwaysAdmit",
     "AlwaysDeny",
     "AlwaysPullImages",
@@ -31,7 +36,6 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 33] = [
     "ClusterTrustBundleAttest",
     "DefaultIngressClass",
     "DefaultStorageClass",
-    "DefaultTolerationSeconds",
     "DenyServiceExternalIPs",
     "EventRateLimit",
     "ExtendedResourceToleration",
@@ -49,7 +53,6 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 33] = [
     "PodSecurity",
     "PodTolerationRestriction",
     "PodTopologyLabels",
-    "Priority",
     "ResourceQuota",
     "RuntimeClass",
     "ServiceAccount",

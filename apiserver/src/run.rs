@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::default_toleration_seconds::DefaultTolerationSeconds;
 use admission::namespace_lifecycle::NamespaceLifecycle;
+use admission::priority::Priority;
 use admission::{Chain, Lister, Plugin, webhook};
 use endpoints::authentication::Authenticator;
 use endpoints::authorization::{Everyone, Privileged, Union};
@@ -114,6 +116,8 @@ fn admission_chain(config: &Config, registry: &Arc<Registry>) -> Chain {
 fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
     match name {
         "NamespaceLifecycle" => Arc::new(NamespaceLifecycle::new(lister)),
+        "Priority" => Arc::new(Priority::new(lister)),
+        "DefaultTolerationSeconds" => Arc::new(DefaultTolerationSeconds),
         "MutatingAdmissionWebhook" => Arc::new(webhook::Mutating::new(lister)),
         _ => Arc::new(webhook::Validating::new(lister)),
     }
