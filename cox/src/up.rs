@@ -248,9 +248,10 @@ fn part_ready(name: &str, detail: &str) {
 }
 
 fn greet(kubeconfig: &Path, took: Duration) {
-    let kubeconfig = std::path::absolute(kubeconfig).unwrap_or_else(|_| kubeconfig.to_owned());
+    // The second line names a file of the checkout, so both are pasted where this was started.
+    let folder = if kubeconfig.is_absolute() { "" } else { "$PWD/" };
     println!(
-        "\nReady in {:.2} s. Now, in another terminal:\n\n    export KUBECONFIG={}\n    kubectl apply -f manifests/examples/web.yaml\n",
+        "\nReady in {:.2} s. Now, in another terminal:\n\n    export KUBECONFIG={folder}{}\n    kubectl apply -f manifests/examples/web.yaml\n",
         took.as_secs_f64(),
         kubeconfig.display()
     );
