@@ -34,7 +34,7 @@ pub(crate) async fn route(
         "healthz" | "livez" | "readyz" => health::serve(&server.config.health, exchange).await,
         "version" if matches!(path, "/version" | "/version/") => version::serve(server, exchange),
         "metrics" if path == "/metrics" => Ok(metrics::serve(&server.config.metrics, &exchange.parts.headers)),
-        "openapi" => openapi::serve(server, exchange),
+        "openapi" => openapi::serve(server, exchange).await,
         _ => Ok(page_not_found()),
     }
 }

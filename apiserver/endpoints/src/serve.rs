@@ -1,12 +1,16 @@
 //! Connections: accept, TLS, HTTP/2 or HTTP/1.1, and the end of them.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Request;
+use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -15,9 +19,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::authentication;
-use crate::body::RequestBody;
+use crate::body::{Body, RequestBody};
 use crate::server::{Connection, Server};
 
 /// A TLS handshake may take this long.
@@ -35,10 +40,12 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// How much of an answer waits in memory for a slow reader, for each stream.
 const SEND_BUFFER: usize = 256 * 1024;
 /// Requests that run when the server stops have this long to finish.
-const GRACE: Duration = Duration::from_millis(1200);
+const GRACE: Duration = Duration::from_secs(1);
+/// How long a connection whose requests are answered may take to tell its client that it ends.
+const FAREWELL: Duration = Duration::from_millis(50);
 
-/// Serves connections until `stop` is cancelled, then ends watches, lets running requests finish for a moment, and
-/// returns (in less than two seconds).
+/// Serves connections until `stop` is cancelled. Then watches and idle connections are ended at once, running requests
+/// have a second to finish, and the call returns.
 pub async fn serve(
     listener: TcpListener,
     tls: Arc<rustls::ServerConfig>,
@@ -48,7 +55,6 @@ pub async fn serve(
     let acceptor = TlsAcceptor::from(tls);
     let builder = Arc::new(builder());
     let connections = TaskTracker::new();
-    let abort = CancellationToken::new();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -63,21 +69,12 @@ pub async fn serve(
                 continue;
             }
         };
-        let (acceptor, builder, server) = (acceptor.clone(), builder.clone(), server.clone());
-        let (stop, abort) = (stop.clone(), abort.clone());
-        connections.spawn(async move {
-            tokio::select! {
-                () = abort.cancelled() => {}
-                () = connection(socket, remote, acceptor, &builder, server, stop) => {}
-            }
-        });
+        let (acceptor, builder, server, stop) = (acceptor.clone(), builder.clone(), server.clone(), stop.clone());
+        connections.spawn(async move { connection(socket, remote, acceptor, &builder, server, stop).await });
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(GRACE, connections.wait()).await.is_err() {
-        abort.cancel();
-        connections.wait().await;
-    }
+    connections.wait().await;
 }
 
 fn builder() -> auto::Builder<TokioExecutor> {
@@ -105,7 +102,11 @@ async fn connection(
     stop: CancellationToken,
 ) {
     let _ = socket.set_nodelay(true);
-    let stream = match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
+    let handshake = tokio::select! {
+        handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)) => handshake,
+        () = stop.cancelled() => return,
+    };
+    let stream = match handshake {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             tracing::debug!(%remote, %error, "TLS handshake failed");
@@ -119,19 +120,75 @@ async fn connection(
     let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
     let certificate = certificate.and_then(authentication::certificate_user).map(Arc::new);
     let peer = Arc::new(Connection { remote, certificate, closing: stop.clone() });
+    let requests = TaskTracker::new();
+    let tracker = requests.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (server, peer) = (server.clone(), peer.clone());
-        async move { Ok::<_, Infallible>(server.handle(request.map(RequestBody::Incoming), &peer).await) }
+        let (server, peer, running) = (server.clone(), peer.clone(), tracker.token());
+        async move {
+            let response = server.handle(request.map(RequestBody::Incoming), &peer).await;
+            Ok::<_, Infallible>(response.map(|body| Answer { body, _running: running }))
+        }
     });
     let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let served = tokio::select! {
         served = serving.as_mut() => served,
         () = stop.cancelled() => {
             serving.as_mut().graceful_shutdown();
-            serving.await
+            // HTTP/2 ends when the client says so, which one that sleeps does not.
+            requests.close();
+            let answered = async {
+                let _ = tokio::time::timeout(GRACE, requests.wait()).await;
+                tokio::time::sleep(FAREWELL).await;
+            };
+            tokio::select! {
+                served = serving.as_mut() => served,
+                () = answered => return,
+            }
         }
     };
     if let Err(error) = served {
-        tracing::debug!(%remote, %error, "connection ended");
+        tracing::debug!(%remote, error = %Chain(&*error), "connection ended");
     }
 }
+
+/// The body of an answer; its request runs until the last of it is sent.
+struct Answer {
+    body: Body,
+    _running: TaskTrackerToken,
+}
+
+impl http_body::Body for Answer {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// An error with what caused it.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "serve_tests.rs"]
+mod tests;

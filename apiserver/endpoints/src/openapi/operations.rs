@@ -37,6 +37,14 @@ pub(super) struct Operation {
     pub codes: &'static [(u16, &'static str)],
 }
 
+/// Where a row's version is found: `api/v1`, `apis/apps/v1`.
+pub(super) fn version_path(row: &Row) -> String {
+    match row.gvr.group.as_str() {
+        "" => format!("api/{}", row.gvr.version),
+        group => format!("apis/{group}/{}", row.gvr.version),
+    }
+}
+
 pub(super) const WRITE: &[(&str, &str)] =
     &[("dryRun", "string"), ("fieldManager", "string"), ("fieldValidation", "string")];
 const PATCH: &[(&str, &str)] =
@@ -88,7 +96,7 @@ fn capital(text: &str) -> String {
 
 /// Every path of a row.
 pub(super) fn of(row: &Row) -> Vec<Path> {
-    let version = format!("/{}", super::version_path(row));
+    let version = format!("/{}", version_path(row));
     let resource = &row.gvr.resource;
     let base = if row.namespaced { format!("{version}/namespaces/{{namespace}}") } else { version.clone() };
     let group =

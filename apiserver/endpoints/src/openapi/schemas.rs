@@ -58,7 +58,7 @@ fn published(row: &Row, publish: impl Fn(&CustomKind<'_>) -> Published) -> Publi
 }
 
 /// The JSON of each definition that `rows` and their operations need, by name.
-pub(super) fn closure(rows: &[&Arc<Row>]) -> BTreeMap<String, String> {
+pub(super) fn closure(rows: &[Arc<Row>]) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut wanted: Vec<String> =
         ["DeleteOptions", "Patch", "Status", "WatchEvent"].iter().map(|name| format!("{META}.{name}")).collect();

@@ -1,8 +1,6 @@
 //! The document in OpenAPI v2 (Swagger), for clients that know no other.
 
-use std::sync::Arc;
-
-use registry::{Row, Table};
+use registry::Table;
 use serde_json::{Map, Value, json};
 
 use super::operations::{self, Operation};
@@ -10,15 +8,15 @@ use super::{schemas, v3};
 
 /// The document of all rows.
 pub(super) fn value(table: &Table, title: &v3::Title) -> Value {
-    let rows: Vec<&Arc<Row>> = table.rows().iter().collect();
+    let rows = table.rows();
     let mut definitions = Map::new();
-    for (name, json) in schemas::closure(&rows) {
+    for (name, json) in schemas::closure(rows) {
         let mut value: Value = serde_json::from_str(&json).unwrap_or_default();
         schemas::to_v2(&mut value);
         definitions.insert(name, value);
     }
     let mut paths = Map::new();
-    for row in &rows {
+    for row in rows {
         if row.is_custom() {
             let published = schemas::custom_v2(row);
             definitions.extend([published.kind, published.list]);

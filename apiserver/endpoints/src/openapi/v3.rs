@@ -9,13 +9,14 @@ use super::operations::{self, Operation};
 use super::schemas;
 
 /// What documents are headed with.
+#[derive(Clone)]
 pub(super) struct Title {
     /// The server's version.
     pub version: String,
 }
 
 /// The document of a version's rows.
-pub(super) fn document(rows: &[&Arc<Row>], title: &Title) -> String {
+pub(super) fn document(rows: &[Arc<Row>], title: &Title) -> String {
     let mut paths = Map::new();
     for row in rows {
         let custom = row.is_custom();
