@@ -67,6 +67,13 @@ fn a_taken_port_is_one_line_unless_it_was_the_default_one() {
             .unwrap();
         one_line(name, &output, &port);
     }
+    // Ours or somebody else's: the default port is taken in either case.
+    let _default = std::net::TcpListener::bind("127.0.0.1:6443");
+    let mut command = Command::new(binary("cox"));
+    let mut cox = Process::start("cox", command.arg("--data-dir").arg(folder.path()));
+    let said = cox
+        .line("the port it takes instead", |line| line.strip_prefix("port 6443 is taken, using ").map(str::to_owned));
+    cox.line("its address", |line| line.contains(&format!("https://127.0.0.1:{said}")).then_some(()));
 }
 
 #[test]

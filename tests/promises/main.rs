@@ -7,6 +7,7 @@ mod bad_input;
 mod command_line;
 mod crash;
 mod failover;
+mod history;
 mod kube_rs;
 mod kubectl_describes;
 mod kubectl_reads;
