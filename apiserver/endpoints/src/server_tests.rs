@@ -179,6 +179,19 @@ async fn answers_have_the_form_that_is_asked_for() {
     assert_eq!(table["rows"][0]["cells"].as_array().unwrap()[..2], [json!("a"), json!(1)]);
     assert_eq!(table["rows"][0]["object"], Value::Null);
 
+    // Lists of nothing are null where upstream's are.
+    for (resource, kind, list) in [
+        ("secrets", "Table", json!([])),
+        ("limitranges", "Table", Value::Null),
+        ("secrets", "PartialObjectMetadataList", Value::Null),
+    ] {
+        let accept = format!("application/json;as={kind};v=v1;g=meta.k8s.io");
+        let url = format!("/api/v1/namespaces/default/{resource}");
+        let empty = fixture.ask("GET", &url, &[("accept", &accept)], "").await.json();
+        let name = if kind == "Table" { "rows" } else { "items" };
+        assert_eq!((&empty["kind"], empty.get(name)), (&json!(kind), Some(&list)), "{resource}: {empty}");
+    }
+
     let partial = "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io";
     let partial = fixture.ask("GET", &format!("{CONFIG_MAPS}/a"), &[("accept", partial)], "").await.json();
     assert_eq!((&partial["kind"], &partial["metadata"]["name"]), (&json!("PartialObjectMetadata"), &json!("a")));

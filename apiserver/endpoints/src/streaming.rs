@@ -20,11 +20,8 @@ pub(crate) fn list(
     shape: Shape,
     listed: Listed,
 ) -> Result<impl Iterator<Item = Bytes> + Send + 'static, StatusError> {
-    let head = match &shape {
-        // Upstream's list of metadata has no items rather than an empty list of them.
-        Shape::Metadata { list: true, version } if listed.items.is_empty() => {
-            format!(r#"{{"apiVersion":"meta.k8s.io/{version}","items":null"#)
-        }
+    let null = listed.items.is_empty() && shape.empty_is_null();
+    let mut head = match &shape {
         Shape::Object => {
             let api_version = quoted(&row.api_version());
             format!(r#"{{"apiVersion":{api_version},"items":["#)
@@ -36,11 +33,15 @@ pub(crate) fn list(
             let kind = quoted(&row.list_kind);
             format!(r#"],"kind":{kind},"metadata":{}}}"#, list_meta(row.is_custom(), &listed))
         }
-        shape => {
-            let empty = listed.items.is_empty() && matches!(shape, Shape::Metadata { .. });
-            let tail = shape.tail(&list_meta(false, &listed));
-            if empty { tail.trim_start_matches(']').to_owned() } else { tail }
-        }
+        shape => shape.tail(&list_meta(false, &listed)),
+    };
+    // The list's brackets: the head ends with the one and the tail begins with the other.
+    let tail = if null {
+        head.pop();
+        head.push_str("null");
+        tail.strip_prefix(']').unwrap_or(&tail).to_owned()
+    } else {
+        tail
     };
     Ok(Chunks {
         head: Some(head.into_bytes()),

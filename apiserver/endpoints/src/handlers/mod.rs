@@ -57,8 +57,11 @@ impl Call<'_> {
 
     /// What the client wants to be answered.
     fn form(&self) -> Result<Form, StatusError> {
-        let kind = routes::kind_of(&self.target);
-        let protobuf = protobuf_encoding::supports(&kind.group_version().to_string(), &kind.kind);
+        // All built-in kinds have one, and a custom resource's subresource may speak such a kind.
+        let protobuf = !self.target.row.is_custom() || {
+            let kind = routes::kind_of(&self.target);
+            protobuf_encoding::supports(&kind.group_version().to_string(), &kind.kind)
+        };
         let accepted = negotiation::negotiate(self.headers(), self.query(), Endpoint::Resource { protobuf })?;
         Ok(Form { accepted, gzip: response::accepts_gzip(self.headers()) })
     }

@@ -84,18 +84,20 @@ impl Columns {
         Self::Custom(columns, paths)
     }
 
+    /// Whether upstream has no printer for the kind: names and times of creation.
+    fn are_default(&self) -> bool {
+        match self {
+            Self::BuiltIn(row, _) => row.columns.is_empty() || row.columns.iter().any(|of| of.name == CREATED_AT),
+            Self::Custom(..) => false,
+        }
+    }
+
     fn definitions(&self) -> Vec<Definition<'_>> {
         match self {
             Self::BuiltIn(row, _) if !row.columns.is_empty() => row.columns.iter().map(Definition::of).collect(),
             Self::BuiltIn(..) => vec![
                 NAME,
-                Definition {
-                    name: "Created At",
-                    kind: "date",
-                    format: "",
-                    description: CREATION_TIMESTAMP,
-                    priority: 0,
-                },
+                Definition { name: CREATED_AT, kind: "date", format: "", description: CREATION_TIMESTAMP, priority: 0 },
             ],
             Self::Custom(columns, _) => std::iter::once(NAME).chain(columns.iter().map(Definition::of)).collect(),
         }
@@ -148,7 +150,7 @@ impl<'a> Definition<'a> {
             format: &column.format,
             description: match (column.description.as_str(), column.name.as_str(), column.format.as_str()) {
                 ("", "Name", "name") => NAME.description,
-                ("", "Age", _) => CREATION_TIMESTAMP,
+                ("", "Age" | CREATED_AT, _) => CREATION_TIMESTAMP,
                 (description, ..) => description,
             },
             priority: column.priority,
@@ -166,6 +168,8 @@ const NAME: Definition<'static> = Definition {
                   https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
     priority: 0,
 };
+/// The second of the columns that upstream gives to kinds without a printer; no other kind has it.
+const CREATED_AT: &str = "Created At";
 const CREATION_TIMESTAMP: &str = "CreationTimestamp is a timestamp representing the server time when this object was \
                                   created. It is not guaranteed to be set in happens-before order across separate \
                                   operations. Clients may not set this value. It is represented in RFC3339 form and is \
@@ -211,7 +215,16 @@ impl Shape {
         Ok(out.into())
     }
 
-    /// What comes before the objects of a list.
+    /// Whether a list of no objects has null in place of an empty list, as Go's slices that nothing was added to.
+    pub(crate) fn empty_is_null(&self) -> bool {
+        match self {
+            Self::Object => false,
+            Self::Metadata { .. } => true,
+            Self::Table(printer) => printer.columns.are_default(),
+        }
+    }
+
+    /// What comes before the objects of a list, up to the opening bracket.
     pub(crate) fn head(&self, row: &Row) -> Result<String, StatusError> {
         match self {
             Self::Metadata { list: false, .. } => Err(not_acceptable(format!(
@@ -224,7 +237,7 @@ impl Shape {
         }
     }
 
-    /// What comes behind them; `meta` is the list's metadata.
+    /// What comes behind them, from the closing bracket on; `meta` is the list's metadata.
     pub(crate) fn tail(&self, meta: &str) -> String {
         match self {
             Self::Metadata { .. } => format!(r#"],"kind":"PartialObjectMetadataList","metadata":{meta}}}"#),
