@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::options::{ADMISSION_PLUGINS, Options};
 
-/// What [`crate::run`] works with. Made by [`Options::complete`].
+/// What [`crate::run()`] works with. Made by [`Options::complete`].
 #[derive(Clone, Debug)]
 pub struct Config {
     options: Options,

@@ -1,6 +1,6 @@
 //! The API server: options become a configuration, a configuration a running server.
 //!
-//! [`options`] is the only place that reads flags and environment. [`run`] opens the store, makes what is missing
+//! [`options`] is the only place that reads flags and environment. [`run()`] opens the store, makes what is missing
 //! (certificates, the first objects), publishes the custom resources and serves until it is told to stop.
 
 pub mod bootstrap;

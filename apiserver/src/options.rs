@@ -130,7 +130,7 @@ pub struct Options {
     #[arg(long, value_delimiter = ',', value_name = "PLUGIN,...", help_heading = "Admission")]
     pub disable_admission_plugins: Vec<String>,
 
-    /// etcd servers (http[s]://host:port) to store in; without any, the embedded store is used
+    /// etcd servers (URLs with scheme and port) to store in; without any, the embedded store is used
     #[arg(long, value_delimiter = ',', value_name = "URL,...", help_heading = "Storage")]
     pub etcd_servers: Vec<String>,
 

@@ -51,7 +51,7 @@ pub fn decode(bytes: &[u8]) -> Result<Value, DecodeError> {
     decode_with_default(bytes, "", "")
 }
 
-/// As [`decode`]; an envelope that names no apiVersion or no kind takes the given one.
+/// As [`decode()`]; an envelope that names no apiVersion or no kind takes the given one.
 pub fn decode_with_default(bytes: &[u8], api_version: &str, kind: &str) -> Result<Value, DecodeError> {
     Decoder::new(table()).envelope(bytes, (api_version, kind), 1)
 }

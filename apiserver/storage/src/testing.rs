@@ -2,7 +2,7 @@
 //!
 //! Each wants a store of its own, new and empty. [`crate::test_storage`] makes a test of each:
 //!
-//! ```ignore
+//! ```text
 //! async fn open() -> Option<(Arc<dyn Storage>, TempDir)> { … } // `None` skips the test
 //! storage::test_storage!(open);
 //! ```
