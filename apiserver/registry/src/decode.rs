@@ -3,7 +3,7 @@
 
 use apimachinery::gvk::GroupVersionKind;
 use apimachinery::{ObjectExt, StatusError};
-use schema::Schema;
+use schema::{DecodeError, Schema};
 use serde_json::Value;
 
 use crate::context::Warnings;
@@ -36,7 +36,7 @@ impl<'a> Expected<'a> {
     pub fn decode(&self, body: Body, validation: FieldValidation, warnings: &Warnings) -> Result<Value, StatusError> {
         let mut object = body.value;
         self.check_type(&mut object)?;
-        let unknown = self.shape(&mut object).map_err(|error| self.not_handled(&error))?;
+        let unknown = self.shape(&mut object).map_err(|error| self.not_handled(&error.to_string()))?;
         let mut strict = unknown;
         strict.extend(body.strict_errors);
         match validation {
@@ -51,10 +51,10 @@ impl<'a> Expected<'a> {
 
     /// Types, unknown fields (returned), zero values and defaults of an object whose kind is known. The error is that of
     /// upstream's decoder.
-    pub fn shape(&self, object: &mut Value) -> Result<Vec<String>, String> {
+    pub fn shape(&self, object: &mut Value) -> Result<Vec<String>, DecodeError> {
         let Some(schema) = &self.schema else { return Ok(Vec::new()) };
         let reset = fieldmanager::is_reset(object);
-        let unknown = schema.decode(object).map_err(|error| error.to_string())?;
+        let unknown = schema.decode(object)?;
         self.complete(object);
         if reset {
             fieldmanager::mark_reset(object);
@@ -112,12 +112,10 @@ impl<'a> Expected<'a> {
             )));
         }
         Err(StatusError::bad_request(format!(
-            "{kind} in version \"{}\" cannot be handled as a {}: converting ({}.{kind}) to ({}.{}): unknown conversion",
+            "{kind} in version \"{}\" cannot be handled as a {}: {}",
             sent.version,
             self.kind.kind,
-            sent.version,
-            go_package(&self.kind.group),
-            self.kind.kind
+            not_converted(&sent, self.kind)
         )))
     }
 
@@ -125,6 +123,19 @@ impl<'a> Expected<'a> {
         let GroupVersionKind { version, kind, .. } = self.kind;
         StatusError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {error}"))
     }
+}
+
+/// Why an object of one built-in kind is none of another, in the words of upstream's scheme.
+pub(crate) fn not_converted(sent: &GroupVersionKind, to: &GroupVersionKind) -> String {
+    if schema::builtin().kind(sent).is_none() {
+        return format!(
+            "no kind \"{}\" is registered for version \"{}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"",
+            sent.kind,
+            sent.api_version()
+        );
+    }
+    let package = go_package(&to.group);
+    format!("converting ({}.{}) to ({package}.{}): unknown conversion", sent.version, sent.kind, to.kind)
 }
 
 /// The Go package of a group's internal types, which upstream's conversion errors name.

@@ -58,6 +58,11 @@ pub(crate) trait Change: Send + Sync {
         false
     }
 
+    /// Whether the draft is what the client sent (POST, PUT): it is told of repeated owners at once, not after admission.
+    fn is_whole_body(&self) -> bool {
+        false
+    }
+
     /// Whether the write must carry the current resourceVersion even where the kind does not ask for it.
     fn carries_resource_version(&self) -> bool {
         true
@@ -255,7 +260,9 @@ impl Write<'_> {
                 ),
             ));
         }
-        meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, false);
+        if change.is_whole_body() {
+            meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, false);
+        }
         if !change.owners_are_settled() {
             let table = self.registry.table();
             let writer = Writer {
@@ -336,7 +343,7 @@ impl Write<'_> {
             let row = &self.target.row;
             let kind = self.view.kind(row);
             let expected = if self.view.is_whole() { Expected::of_row(row, &kind) } else { Expected::of_kind(&kind) };
-            expected.shape(&mut object).map_err(StatusError::internal)?;
+            expected.shape(&mut object).map_err(|error| StatusError::internal(error.to_string()))?;
         }
         Ok(object)
     }

@@ -20,9 +20,11 @@ pub(crate) fn write(error: &Error, target: &Target, operation: &str) -> StatusEr
             StatusError::server_timeout(&resource, operation, 2)
         }
         Error::Timeout => StatusError::server_timeout(&resource, operation, 0),
-        Error::TooLarge { size, limit } => StatusError::request_entity_too_large(format!(
-            "etcdserver: request is too large ({size} bytes, the limit is {limit})"
-        )),
+        Error::TooLarge { size, limit } => {
+            tracing::debug!(size, limit, %resource, operation, "an object is too large for the store");
+            // Upstream hands on what etcd says.
+            StatusError::unstructured("etcdserver: request is too large")
+        }
         Error::Lagged | Error::Corrupt(_) => StatusError::internal(error.to_string()),
     }
 }

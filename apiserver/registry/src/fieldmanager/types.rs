@@ -71,9 +71,14 @@ impl Converter for Types<'_> {
         if from.is_empty() || from == version.as_str() {
             return Ok(object.clone());
         }
+        // Upstream converts through the internal version of the request's group, which no other group's version knows: what
+        // was written through another group is forgotten.
         let missing = || ConvertError::MissingVersion(format!("no kind {} in {version}", self.kind.kind));
         let to =
             GroupVersionKind::from_api_version_and_kind(version.as_str(), &self.kind.kind).map_err(|_| missing())?;
+        if to.group != self.kind.group {
+            return Err(missing());
+        }
         let schema = self.schema_of(&to).ok_or_else(missing)?;
         let mut value = object.value().clone();
         conversion::convert(&mut value, &to);

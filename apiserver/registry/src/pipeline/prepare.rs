@@ -92,7 +92,8 @@ impl Write<'_> {
         }
         // A custom object that says it is something else is named as what it says.
         let kind = if self.target.row.is_custom() { object.kind() } else { &self.target.row.kind };
-        Err(StatusError::invalid(&GroupKind::new(&self.target.row.gvr.group, kind), object.name(), errors))
+        // Upstream names the group that the kind is kept in: events are core's through `events.k8s.io`, too.
+        Err(StatusError::invalid(&GroupKind::new(&self.store.gvk().group, kind), object.name(), errors))
     }
 }
 

@@ -98,3 +98,31 @@ async fn only_ten_updaters_are_kept_apart_and_owners_can_be_forgotten() {
     let after = server.merge("v1/configmaps/a", json!({"data": {"z": "1"}})).await.unwrap();
     assert!(after.managed_fields().is_empty());
 }
+
+#[tokio::test]
+async fn owners_through_another_group_are_forgotten() {
+    let server = Server::start();
+    let event = json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}, "message": "m", "reason": "r", "type": "Normal",
+        "involvedObject": {"kind": "Pod", "namespace": "ns", "name": "p"}});
+    server.apply("v1/events/e", "m1", false, event).await.unwrap();
+    let other = json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "e", "labels": {"a": "b"}}, "note": "m"});
+    let applied = server.apply("events.k8s.io/v1/events/e", "m2", false, other).await.unwrap();
+    assert_eq!(owners(&applied).iter().map(|owner| owner.0.as_str()).collect::<Vec<_>>(), ["m2"]);
+}
+
+#[tokio::test]
+async fn an_apply_that_does_not_convert_is_named_as_it_was_sent() {
+    let server = Server::start();
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "x"}, "data": {"k": "abc*"}});
+    assert_eq!(
+        words(server.apply("v1/secrets/x", "m", false, secret).await),
+        (500, "failed to convert new object (/x; /v1, Kind=Secret) to proper version: unable to convert unstructured object to \
+               /v1, Kind=Secret: error decoding from json: illegal base64 data at input byte 3".into())
+    );
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"}, "spec": {"healthCheckNodePort": 80.5}});
+    assert_eq!(
+        words(server.apply("v1/services/s", "m", false, service).await),
+        (500, "failed to convert new object (/s; /v1, Kind=Service) to proper version: unable to convert unstructured object to \
+               /v1, Kind=Service: cannot convert float64 to int32".into())
+    );
+}

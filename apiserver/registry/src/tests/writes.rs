@@ -88,6 +88,57 @@ async fn a_write_that_changes_nothing_makes_no_revision() {
 }
 
 #[tokio::test]
+async fn a_patch_is_read_only_once_there_is_something_to_patch() {
+    let server = Server::start();
+    let patch = |text: &'static str| Patch::Merge(bytes::Bytes::from_static(text.as_bytes()));
+    let bad = server.patch("v1/configmaps/none", patch("{"), PatchOptions::default()).await;
+    assert_eq!(words(bad), (404, "configmaps \"none\" not found".into()));
+    server.create("v1/configmaps", config_map("a")).await.unwrap();
+    let bad = server.patch("v1/configmaps/a", patch("{"), PatchOptions::default()).await;
+    assert_eq!(words(bad), (400, "error decoding patch: unexpected end of JSON input".into()));
+}
+
+#[tokio::test]
+async fn a_patch_that_states_a_field_twice_warns_or_is_refused() {
+    let server = Server::start();
+    server.create("v1/configmaps", config_map("a")).await.unwrap();
+    let patch = || Patch::Merge(bytes::Bytes::from_static(br#"{"data":{"k":"1","k":"2"}}"#));
+    let strict = PatchOptions { field_validation: FieldValidation::Strict, ..PatchOptions::default() };
+    let (code, message) = words(server.patch("v1/configmaps/a", patch(), strict).await);
+    assert_eq!(code, 422);
+    assert!(message.ends_with("strict decoding error: duplicate field \"data.k\""), "{message}");
+    let patched = server.patch("v1/configmaps/a", patch(), PatchOptions::default()).await.unwrap();
+    assert_eq!(patched["data"]["k"], "2");
+    assert_eq!(server.ctx.warnings.take_warnings(), ["duplicate field \"data.k\""]);
+}
+
+#[tokio::test]
+async fn a_patch_to_another_kind_is_refused_but_a_strategic_one_keeps_the_kind() {
+    let server = Server::start();
+    server.create("v1/configmaps", config_map("a")).await.unwrap();
+    let (code, message) = words(server.merge("v1/configmaps/a", json!({"kind": "Secret"})).await);
+    assert_eq!(code, 422);
+    assert!(message.ends_with("converting (v1.Secret) to (core.ConfigMap): unknown conversion"), "{message}");
+    let patch = Patch::Strategic(json!({"kind": "Secret", "apiVersion": "v7", "data": {"x": "1"}}).to_string().into());
+    let patched = server.patch("v1/configmaps/a", patch, PatchOptions::default()).await.unwrap();
+    assert_eq!((patched.kind(), patched.api_version(), &patched["data"]["x"]), ("ConfigMap", "v1", &json!("1")));
+}
+
+#[tokio::test]
+async fn events_change_through_the_core_group_alone() {
+    let server = Server::start();
+    let event = json!({"metadata": {"name": "e"}, "message": "m", "reason": "r", "type": "Normal",
+        "involvedObject": {"kind": "Pod", "namespace": "ns", "name": "p"}});
+    server.create("v1/events", event).await.unwrap();
+    assert_eq!(
+        words(server.merge("events.k8s.io/v1/events/e", json!({"note": "other"})).await),
+        (422, "Event \"e\" is invalid: message: Invalid value: \"other\": field is immutable".into())
+    );
+    server.merge("events.k8s.io/v1/events/e", json!({"metadata": {"labels": {"a": "b"}}})).await.unwrap();
+    assert_eq!(server.merge("v1/events/e", json!({"message": "other"})).await.unwrap()["message"], "other");
+}
+
+#[tokio::test]
 async fn a_dry_run_answers_and_stores_nothing() {
     let server = Server::start();
     let options = CreateOptions { dry_run: true, ..CreateOptions::default() };

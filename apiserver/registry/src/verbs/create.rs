@@ -23,6 +23,10 @@ impl Change for New {
     fn must_create(&self) -> bool {
         true
     }
+
+    fn is_whole_body(&self) -> bool {
+        true
+    }
 }
 
 impl Registry {

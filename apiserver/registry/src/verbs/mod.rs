@@ -6,6 +6,7 @@ mod delete_collection;
 mod get;
 mod list;
 mod patch;
+mod patch_document;
 mod update;
 mod watch;
 

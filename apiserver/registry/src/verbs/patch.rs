@@ -1,16 +1,18 @@
 //! patch: JSON, merge and strategic merge patches, and server-side apply.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use apimachinery::field::{self, Path};
 use apimachinery::gvk::GroupKind;
 use apimachinery::patch;
 use apimachinery::{GroupVersionKind, ObjectExt, StatusError};
+use schema::DecodeError;
 use serde_json::Value;
 
 use super::create::{field_validation, manager};
+use super::patch_document::{self, Document, json_type};
 use crate::context::Warnings;
-use crate::decode::Expected;
+use crate::decode::{Expected, not_converted};
 use crate::fieldmanager::{self, Writer};
 use crate::options::{Body, FieldValidation, Patch, PatchOptions, Preconditions};
 use crate::pipeline::{Change, OptionsObject, Write};
@@ -23,8 +25,8 @@ use crate::{RequestContext, Target};
 /// A patch that changes what is there.
 struct Patched<'a> {
     patch: &'a Patch,
-    /// The merge patches' parsed form.
-    parsed: Option<Value>,
+    /// The patch as read, when it is first applied: without an object nothing is said of it.
+    document: OnceLock<Result<Document, StatusError>>,
     row: &'a Arc<Row>,
     view: View,
     kind: GroupVersionKind,
@@ -33,57 +35,75 @@ struct Patched<'a> {
 }
 
 impl Patched<'_> {
-    fn apply(&self, current: &Value) -> Result<Value, StatusError> {
-        match (self.patch, &self.parsed) {
-            (Patch::Json(bytes), _) => patch::json::apply(current, bytes).map_err(Into::into),
-            (Patch::Merge(_), Some(parsed)) => {
-                let mut object = current.clone();
-                patch::merge::apply(&mut object, parsed);
-                Ok(object)
-            }
-            (Patch::Strategic(_), Some(parsed)) => {
+    fn document(&self) -> Result<&Document, StatusError> {
+        self.document.get_or_init(|| patch_document::read(self.patch, self.validation)).as_ref().map_err(Clone::clone)
+    }
+
+    fn apply(&self, current: &Value, document: &Value) -> Result<Value, StatusError> {
+        let mut object = current.clone();
+        match self.patch {
+            Patch::Json(_) => patch::json::apply_value(&mut object, document)?,
+            Patch::Merge(_) => patch::merge::apply(&mut object, document),
+            Patch::Strategic(_) => {
                 let schema = if self.view.is_whole() { self.row.schema() } else { schema::builtin().kind(&self.kind) };
                 let Some(schema) = schema else {
                     return Err(StatusError::internal(format!("there is no schema of {}", self.kind.kind)));
                 };
-                patch::strategic::apply(current.clone(), parsed, &schema.strategic()).map_err(Into::into)
+                object = patch::strategic::apply(object, document, &schema.strategic())?;
+                // Upstream patches the typed object, which is of its kind whatever the patch says.
+                object.set_type_meta(&self.kind.api_version(), &self.kind.kind);
             }
-            _ => Err(StatusError::internal("a patch that was not parsed")),
+            Patch::Apply(_) => return Err(StatusError::internal("an apply is no patch of what is there")),
         }
+        Ok(object)
     }
 }
 
 impl Change for Patched<'_> {
     fn draft(&self, current: Option<&Value>) -> Result<Value, StatusError> {
         let Some(current) = current else { return Err(StatusError::internal("nothing to patch")) };
-        let patched = self.apply(current)?;
-        let mut object = patched.clone();
+        let document = self.document()?;
+        let mut object = self.apply(current, &document.value)?;
         let expected =
             if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
+        // What is refused is patched once more for its text, so that what is not refused needs no copy.
+        let patched = || self.apply(current, &document.value).map(|object| object.to_string()).unwrap_or_default();
         let refused = |error: String| {
             let value: Value = match self.patch {
-                Patch::Strategic(_) => go_map(self.parsed.as_ref().unwrap_or(&Value::Null)).into(),
-                _ => patched.to_string().into(),
+                Patch::Strategic(_) => go_map(&document.value).into(),
+                _ => patched().into(),
             };
             let error = field::Error::invalid(&Path::new("patch"), value, error);
             StatusError::invalid(&GroupKind::new("", ""), "", vec![error])
         };
+        if !object.is_object() {
+            const TYPE_META: &str = r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+            let error = format!(
+                "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type {TYPE_META}",
+                json_type(&object)
+            );
+            return Err(refused(error));
+        }
         if object.kind().is_empty() {
-            return Err(refused(format!("Object 'Kind' is missing in '{patched}'")));
+            return Err(refused(format!("Object 'Kind' is missing in '{object}'")));
         }
-        if !self.row.is_custom() && object.gvk().ok().as_ref() != Some(&self.kind) {
-            let (version, kind) = (object.api_version(), object.kind());
-            return Err(refused(format!(
-                "no kind \"{kind}\" is registered for version \"{version}\" in scheme \"pkg/api/legacyscheme/scheme.go:30\""
-            )));
+        if !self.row.is_custom() && (object.kind() != self.kind.kind || object.api_version() != self.kind.api_version())
+        {
+            let sent = object.gvk().map_err(|error| refused(error.to_string()))?;
+            return Err(refused(not_converted(&sent, &self.kind)));
         }
-        let unknown = expected.shape(&mut object).map_err(&refused)?;
+        let unknown = expected.shape(&mut object).map_err(|error| refused(error.to_string()))?;
+        if unknown.is_empty() && document.strict_errors.is_empty() {
+            return Ok(object);
+        }
+        let strict = document.strict_errors.iter().cloned().chain(unknown);
         match self.validation {
-            FieldValidation::Strict if !unknown.is_empty() => {
-                return Err(refused(schema::strict_decoding_error(&unknown)));
+            FieldValidation::Strict => {
+                let errors: Vec<String> = strict.collect();
+                return Err(refused(schema::strict_decoding_error(&errors)));
             }
-            FieldValidation::Warn => unknown.into_iter().for_each(|text| self.warnings.warn(text)),
-            _ => {}
+            FieldValidation::Warn => strict.for_each(|text| self.warnings.warn(text)),
+            FieldValidation::Ignore => {}
         }
         Ok(object)
     }
@@ -118,10 +138,10 @@ impl Change for Applied<'_> {
         expected.shape(&mut object).map_err(|error| {
             let gvk = format!("{}, Kind={}", display_version(&self.kind), self.kind.kind);
             StatusError::unstructured(format!(
-                "failed to convert new object ({}/{}; {gvk}) to proper version: unable to convert unstructured object to {gvk}: \
-                 error decoding from json: {error}",
-                object.namespace(),
-                object.name()
+                "failed to convert new object ({}/{}; {gvk}) to proper version: unable to convert unstructured object to {gvk}: {}",
+                self.config.namespace(),
+                self.config.name(),
+                conversion_error(error)
             ))
         })?;
         Ok(object)
@@ -189,14 +209,9 @@ impl Registry {
                 write.run(&change).await
             }
             patch => {
-                let parsed = match &patch {
-                    Patch::Merge(bytes) => Some(parse(bytes, "error decoding patch: ")?),
-                    Patch::Strategic(bytes) => Some(parse(bytes, "")?),
-                    _ => None,
-                };
                 let change = Patched {
                     patch: &patch,
-                    parsed,
+                    document: OnceLock::new(),
                     row: &target.row,
                     view,
                     kind,
@@ -229,50 +244,24 @@ fn applied_body(body: Body, validation: FieldValidation, ctx: &RequestContext) -
     Ok(body.value)
 }
 
-/// The patch as an object. Upstream's decoder reads it into a map.
-fn parse(bytes: &[u8], words: &str) -> Result<Value, StatusError> {
-    let value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| StatusError::bad_request(format!("{words}{}", syntax_error(bytes, &error))))?;
-    if value.is_object() || value.is_null() {
-        return Ok(value);
-    }
-    let of = json_type(&value);
-    Err(StatusError::bad_request(format!(
-        "{words}json: cannot unmarshal {of} into Go value of type map[string]interface {{}}"
-    )))
-}
-
-/// Where JSON breaks off or goes wrong, in the words of Go's decoder.
-fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return "unexpected end of JSON input".into();
-    }
-    let before: usize =
-        bytes.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
-    let at = before + error.column().saturating_sub(1);
-    let found = bytes.get(at).map_or(' ', |&byte| char::from(byte));
-    let place = if error.to_string().starts_with("trailing") {
-        "after top-level value"
-    } else {
-        "looking for beginning of value"
-    };
-    format!("invalid character '{found}' {place}")
-}
-
-fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
-}
-
 /// `apps/v1`, `/v1` for the core group: how Go prints a group version kind.
 fn display_version(kind: &GroupVersionKind) -> String {
     format!("{}/{}", kind.group, kind.version)
+}
+
+/// Why an untyped object does not convert, in the words of upstream's converter: it assigns what it can itself, and asks
+/// a type's own decoder for the rest.
+fn conversion_error(error: DecodeError) -> String {
+    match error {
+        DecodeError::Type { value, go_type, .. } if value.starts_with("number") => {
+            format!("cannot convert float64 to {go_type}")
+        }
+        // Bytes go through JSON.
+        DecodeError::Parse(error) if error.starts_with("illegal base64") => {
+            format!("error decoding from json: {error}")
+        }
+        error => error.without_place().to_string(),
+    }
 }
 
 /// A map as Go's `%v` prints it: `map[a:1 b:map[c:x]]`.

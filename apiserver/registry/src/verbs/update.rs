@@ -28,6 +28,10 @@ impl Change for Replacement {
         self.may_create
     }
 
+    fn is_whole_body(&self) -> bool {
+        true
+    }
+
     fn preconditions(&self) -> Preconditions {
         let uid = self.object.uid();
         Preconditions { uid: (!uid.is_empty()).then(|| uid.to_owned()), resource_version: None }
