@@ -150,6 +150,7 @@ async fn bad_bodies_and_options_are_refused_and_change_nothing() {
         ("", &json, "{} x", 400, format!("{unrecognized}invalid character 'x' after top-level value ({{}} x)")),
         ("", &[("content-type", "text/plain")], "{}", 415, "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf".into()),
         ("?fieldValidation=Strict", &json, r#"{"metadata":{"name":"a"},"data":{"k":"1","k":"2"}}"#, 400, "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: duplicate field \"data.k\"".into()),
+        ("?fieldValidation=Strict", &json, r#"{"metadata":{"name":"a"},"bad":{"x":1,"x":2},"bad":2,"immutable":true,"immutable":true}"#, 400, "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: strict decoding error: unknown field \"bad\", duplicate field \"immutable\"".into()),
         ("?dryRun=x", &json, r#"{"metadata":{"name":"a"}}"#, 422, "CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: [\"x\"]: supported values: \"All\"".into()),
         ("", &json, r#"{"apiVersion":"apps/v1","kind":"ConfigMap","metadata":{"name":"a"}}"#, 400, "ConfigMap in version \"v1\" cannot be handled as a ConfigMap: no kind \"ConfigMap\" is registered for version \"apps/v1\" in scheme \"pkg/api/legacyscheme/scheme.go:30\"".into()),
     ] {

@@ -70,8 +70,12 @@ pub(crate) fn object(
     let (mut value, strict_errors) = match encoding {
         ContentEncoding::Json => {
             let duplicates = if expected.builtin { json::Duplicates::Merge } else { json::Duplicates::Last };
-            json::decode(bytes, duplicates)
-                .map_err(|error| unrecognized(format!("couldn't get version/kind; json parse error: {error}")))?
+            let (value, mut repeated) = json::decode(bytes, duplicates)
+                .map_err(|error| unrecognized(format!("couldn't get version/kind; json parse error: {error}")))?;
+            if expected.builtin && !repeated.is_empty() {
+                keep_known(&mut repeated, &value, expected.gvk);
+            }
+            (value, repeated)
         }
         ContentEncoding::Yaml => {
             let (value, repeated) = yaml::decode(bytes).map_err(|error| {
@@ -123,6 +127,25 @@ pub(crate) fn object(
         }
     }
     Ok(registry::Body { value, strict_errors })
+}
+
+/// Leaves out the repetitions of fields that the kind does not have: Go's decoder passes over such a field without a look at
+/// whether it was there before.
+fn keep_known(repeated: &mut Vec<String>, value: &Value, gvk: &GroupVersionKind) {
+    let Some(schema) = schema::builtin().kind(gvk) else { return };
+    let unknown = schema.prune(&mut value.clone());
+    let unknown: Vec<&str> = unknown.iter().filter_map(|error| quoted_path(error)).collect();
+    repeated.retain(|error| {
+        let path = quoted_path(error).unwrap_or_default();
+        !unknown
+            .iter()
+            .any(|field| path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '['])))
+    });
+}
+
+/// The field in `unknown field "spec.x"` and `duplicate field "spec.x"`.
+fn quoted_path(error: &str) -> Option<&str> {
+    error.split_once('"')?.1.strip_suffix('"')
 }
 
 /// Go's name for what it reads first of an object.
