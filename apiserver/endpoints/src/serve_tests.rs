@@ -56,12 +56,17 @@ impl crate::authorization::Authorizer for Anyone {
 }
 
 impl Fixture {
-    /// A connection that has sent a GET.
-    async fn get(&self, path: &str) -> TlsStream<TcpStream> {
+    /// A connection that has sent this.
+    async fn send(&self, bytes: &[u8]) -> TlsStream<TcpStream> {
         let socket = TcpStream::connect(self.address).await.unwrap();
         let mut stream = self.connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
         stream
+    }
+
+    /// A connection that has sent a GET.
+    async fn get(&self, path: &str) -> TlsStream<TcpStream> {
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await
     }
 }
 
@@ -88,6 +93,9 @@ async fn a_stop_ends_watches_in_order_and_closes_idle_connections() {
     assert!(read_to(&mut idle, "\r\n\r\nok").await.starts_with("HTTP/1.1 200"));
     let mut watch = fixture.get("/api/v1/pods?watch=1&resourceVersion=0").await;
     assert!(read_to(&mut watch, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
+    // HTTP/2 that greets and then answers nothing, not even that the server goes away.
+    let mut deaf = fixture.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    deaf.read_exact(&mut [0; 9]).await.unwrap();
     // Only a socket: its handshake never comes.
     let _silent = TcpStream::connect(fixture.address).await.unwrap();
 
