@@ -11,5 +11,28 @@ pub fn duration(value: &str) -> Result<Duration, String> {
     if parsed.is_negative() {
         return Err("must not be negative".into());
     }
-    Ok(parsed.into())
+    let duration: Duration = parsed.into();
+    // A wait of no time would be a busy loop.
+    if duration.is_zero() {
+        return Err("must be greater than zero".into());
+    }
+    Ok(duration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_positive_and_in_gos_form() {
+        for (text, expected) in [
+            ("15s", Some(Duration::from_secs(15))),
+            ("1m30s", Some(Duration::from_secs(90))),
+            ("0s", None),
+            ("-1s", None),
+            ("soon", None),
+        ] {
+            assert_eq!(duration(text).ok(), expected, "{text}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
@@ -13,6 +14,9 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
 use crate::{Error, Metrics};
+
+/// The wait after a connection could not be accepted, so that a lack of file descriptors is no busy loop.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Flags of the health and metrics port.
 #[derive(clap::Args, Clone, Debug)]
@@ -75,8 +79,8 @@ impl HealthPort {
         loop {
             tokio::select! {
                 accepted = listener.accept() => {
-                    // What accept fails with (too many open files) passes; the next call waits for it.
-                    let Ok((stream, _)) = accepted else { tokio::task::yield_now().await; continue };
+                    // What accept fails with (too many open files) passes, but not at once.
+                    let Ok((stream, _)) = accepted else { tokio::time::sleep(ACCEPT_AGAIN).await; continue };
                     let (readiness, metrics) = (readiness.clone(), metrics.clone());
                     connections.spawn(async move {
                         let service = service_fn(|request| {

@@ -212,7 +212,10 @@ where
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    backoff.reset();
+                    // Init comes before the list is asked for; it is no success yet.
+                    if !matches!(event, Event::Init) {
+                        backoff.reset();
+                    }
                     match event {
                         Event::Init => listed = Some(HashMap::new()),
                         Event::InitApply(object) => {
@@ -320,6 +323,21 @@ mod tests {
     fn api() -> Api<Pod> {
         let service = tower_stub();
         Api::all(kube::Client::new(service, "default"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_keeps_failing_is_asked_for_ever_more_rarely() {
+        let asked = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let count = asked.clone();
+        let refuse = tower::service_fn(move |_: http::Request<kube::client::Body>| {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            std::future::ready(Err::<http::Response<kube::client::Body>, _>(std::io::Error::other("no server here")))
+        });
+        let informer =
+            Informer::<Pod>::new(Api::all(kube::Client::new(refuse, "default")), watcher::Config::default(), &[]);
+        let _ = tokio::time::timeout(Duration::from_secs(60), informer.run()).await;
+        let asked = asked.load(std::sync::atomic::Ordering::Relaxed);
+        assert!((10..40).contains(&asked), "asked {asked} times in a minute");
     }
 
     fn tower_stub() -> impl tower::Service<

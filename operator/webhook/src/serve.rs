@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
@@ -18,6 +19,8 @@ use tokio_rustls::TlsAcceptor;
 use crate::review::{self, Review};
 use crate::validate::Neighbours;
 
+/// The wait after a connection could not be accepted, so that a lack of file descriptors is no busy loop.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// A review carries an object, and upon an update the old one: at most 3 MiB each.
 const LARGEST_BODY: usize = 8 << 20;
 
@@ -42,7 +45,7 @@ pub async fn serve(listener: &TcpListener, tls: Arc<ServerConfig>, apps: Store<c
     loop {
         tokio::select! {
             accepted = listener.accept() => {
-                let Ok((stream, _)) = accepted else { tokio::task::yield_now().await; continue };
+                let Ok((stream, _)) = accepted else { tokio::time::sleep(ACCEPT_AGAIN).await; continue };
                 let (acceptor, apps) = (acceptor.clone(), apps.clone());
                 connections.spawn(async move {
                     let Ok(stream) = acceptor.accept(stream).await else { return };

@@ -8,7 +8,10 @@
 
 mod record;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -127,10 +130,13 @@ where
         };
         tracing::info!(lease, identity = elector.candidate.identity, "leading");
         metrics.leads(lease, true);
+        let held = Held::since(renewed, elector.renew_deadline);
         let outcome = tokio::select! {
-            outcome = act() => Some(outcome),
-            () = elector.renew(renewed) => None,
+            // In this order: what was renewed is known before the work goes on.
+            biased;
             () = shutdown.cancelled() => Some(Ok(())),
+            () = elector.renew(renewed, &held) => None,
+            outcome = held.limit(act()) => Some(outcome),
         };
         metrics.leads(lease, false);
         let Some(outcome) = outcome else {
@@ -139,6 +145,31 @@ where
         };
         elector.release().await;
         return outcome;
+    }
+}
+
+/// Until when this copy may act.
+struct Held(Mutex<Instant>);
+
+impl Held {
+    fn since(renewed: Instant, renew_deadline: Duration) -> Self {
+        Self(Mutex::new(renewed + renew_deadline))
+    }
+
+    fn extend(&self, until: Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    fn lapsed(&self) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) <= Instant::now()
+    }
+
+    /// `acting`, looked at anew before each of its steps: a process that was stopped for longer than the deadline must
+    /// not go on acting in the moment before its timers tell it. What is held back wakes with the renewal, which is
+    /// polled by the same task.
+    async fn limit<T>(&self, acting: impl Future<Output = T>) -> T {
+        let mut acting = pin!(acting);
+        poll_fn(|context| if self.lapsed() { Poll::Pending } else { acting.as_mut().poll(context) }).await
     }
 }
 
@@ -174,7 +205,7 @@ impl Elector {
     async fn acquire(&mut self, mut standing_by: impl FnMut()) -> Instant {
         // A watch tells of a release at once; the retry period alone would do, later.
         let config = watcher::Config::default().fields(&format!("metadata.name={}", self.candidate.name));
-        let mut changes = std::pin::pin!(watcher::watcher(self.api.clone(), config));
+        let mut changes = pin!(watcher::watcher(self.api.clone(), config));
         loop {
             let started = Instant::now();
             let wait = self.retry_period.mul_f64(rand::random_range(1.0..JITTER));
@@ -214,7 +245,7 @@ impl Elector {
     }
 
     /// Renews until the deadline passes without success, or someone else holds the Lease.
-    async fn renew(&mut self, mut renewed: Instant) {
+    async fn renew(&mut self, mut renewed: Instant, held: &Held) {
         loop {
             sleep(self.retry_period.min((renewed + self.renew_deadline).saturating_duration_since(Instant::now())))
                 .await;
@@ -224,7 +255,10 @@ impl Elector {
                 return;
             }
             match timeout(left, self.try_claim(false)).await {
-                Ok(Ok(None)) => renewed = started,
+                Ok(Ok(None)) => {
+                    renewed = started;
+                    held.extend(renewed + self.renew_deadline);
+                }
                 Ok(Ok(Some(_))) => return,
                 Ok(Err(error)) => {
                     tracing::warn!(lease = self.candidate.name, error = %crate::error::line(&error), "Lease not renewed")
@@ -309,4 +343,29 @@ fn identity() -> String {
 pub(crate) fn host_name() -> String {
     let told = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("HOSTNAME").ok());
     told.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "localhost".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_that_was_stopped_past_its_deadline_takes_no_further_step() {
+        let held = Held::since(Instant::now(), Duration::from_secs(10));
+        let steps = std::cell::Cell::new(0);
+        let mut acting = pin!(held.limit(async {
+            loop {
+                steps.set(steps.get() + 1);
+                tokio::task::yield_now().await;
+            }
+        }));
+        assert!(futures::poll!(acting.as_mut()).is_pending());
+        assert_eq!(steps.get(), 1);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(futures::poll!(acting.as_mut()).is_pending());
+        assert_eq!(steps.get(), 1, "it went on after the deadline");
+        held.extend(Instant::now() + Duration::from_secs(10));
+        assert!(futures::poll!(acting.as_mut()).is_pending());
+        assert_eq!(steps.get(), 2, "it stood still after a renewal");
+    }
 }
