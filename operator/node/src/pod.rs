@@ -15,6 +15,9 @@ pub const RUN_SECONDS: &str = "coxswain.dev/simulated-run-seconds";
 /// Annotation of a Pod: the exit code with which its containers end; 0 without it.
 pub const EXIT_CODE: &str = "coxswain.dev/simulated-exit-code";
 
+/// How many seconds pass between looks for a free address.
+const ADDRESS_WAIT: i64 = 5;
+
 /// What is to be done for a Pod now.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -61,7 +64,7 @@ pub fn next(pod: &Pod, place: Place, now: Timestamp) -> Step {
     let running = before.container_statuses.as_deref().unwrap_or_default();
     if running.iter().all(|status| !is_running(status) && !has_ended(status)) {
         if place.pod.is_none() && spec.host_network != Some(true) {
-            return Step::Rest;
+            return Step::Wait(after(Some(&Time(now)), ADDRESS_WAIT)); // one may become free
         }
         return life.write(life.started(before));
     }
@@ -503,5 +506,13 @@ mod tests {
             assert_eq!(walk(&mut pod, at(0)).last().unwrap(), "wait 10");
             assert_eq!(walk(&mut pod, at(10)), expected, "{policy} {code}");
         }
+    }
+
+    #[test]
+    fn a_pod_without_an_address_looks_again() {
+        let mut waiting = pod(json!({"containers": [{"name": "c"}]}), json!({}));
+        let Step::Write(accepted) = next(&waiting, PLACE, at(0)) else { panic!("it is not accepted") };
+        waiting.status = Some(*accepted);
+        assert_eq!(next(&waiting, Place { pod: None, ..PLACE }, at(10)), Step::Wait(at(10 + ADDRESS_WAIT)));
     }
 }
