@@ -21,7 +21,7 @@ use serde_json::json;
 
 use graph::{Coordinates, FOREGROUND, ORPHAN, Object, Task};
 use monitors::Monitors;
-use plan::{Owner, Verdict};
+use plan::{Dependents, Owner, Verdict};
 
 /// The longest wait after errors.
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
@@ -128,10 +128,13 @@ impl Collector {
                 None => return Ok(Outcome::Done),
             }
         }
-        let has_dependents =
-            self.monitors.graph.lock().unwrap_or_else(PoisonError::into_inner).dependents_of(uid).next().is_some();
-        let outcome = match plan::verdict(&meta, &owners, has_dependents) {
+        let dependents = self.dependents(uid);
+        let outcome = match plan::verdict(&meta, &owners, dependents) {
             Verdict::Keep => return Ok(Outcome::Done),
+            Verdict::Unblock(unblocked) => {
+                settle(self.patch(&object.at, &meta, json!({"ownerReferences": unblocked})).await)?;
+                return Ok(Outcome::Retry); // it is deleted upon its new version
+            }
             Verdict::KeepWith(left) => self.patch(&object.at, &meta, json!({"ownerReferences": left})).await,
             Verdict::Delete(policy) => {
                 tracing::debug!(
@@ -152,6 +155,18 @@ impl Collector {
             }
         };
         settle(outcome)
+    }
+
+    fn dependents(&self, uid: &str) -> Dependents {
+        let graph = self.monitors.graph.lock().unwrap_or_else(PoisonError::into_inner);
+        let waits = |uid: String| graph.get(&uid).is_some_and(|dependent| dependent.deleting_dependents);
+        if graph.dependents_of(uid).any(waits) {
+            Dependents::SomeWait
+        } else if graph.dependents_of(uid).next().is_some() {
+            Dependents::Some
+        } else {
+            Dependents::None
+        }
     }
 
     /// What is known of an owner; none when the reference can never be right, which is told.
@@ -183,8 +198,16 @@ impl Collector {
             return Ok(None);
         }
         let namespace = if served.namespaced { at.namespace.as_str() } else { "" };
-        let found = api(&self.client, &served.resource, namespace).get_metadata_opt(&owner.name).await?;
-        match found.map(|found| found.metadata).filter(|meta| meta.uid.as_deref() == Some(&owner.uid)) {
+        let found = match api(&self.client, &served.resource, namespace).get_metadata(&owner.name).await {
+            Ok(found) => Some(found.metadata),
+            Err(kube::Error::Api(status)) if is_absent(&status, &owner.name) => None,
+            Err(kube::Error::Api(status)) if status.code == 404 => {
+                self.monitors.refresh();
+                return Err(Doubt::UnknownKind { api_version: owner.api_version.clone(), kind: owner.kind.clone() });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        match found.filter(|meta| meta.uid.as_deref() == Some(&owner.uid)) {
             None => {
                 let mut absent = self.absent.lock().unwrap_or_else(PoisonError::into_inner);
                 if absent.len() >= REMEMBERED {
@@ -260,6 +283,12 @@ impl Collector {
     }
 }
 
+/// Whether the server says that there is no object of that name. When the resource itself is not served any more, as
+/// while a definition changes its versions, it answers 404 too, but names no object: that says nothing of the object.
+fn is_absent(status: &kube::core::Status, name: &str) -> bool {
+    status.code == 404 && status.details.as_ref().is_some_and(|details| details.name == name)
+}
+
 /// A write upon something that changed meanwhile is tried again; upon something that is gone it has nothing to do.
 fn settle(outcome: kube::Result<()>) -> Result<Outcome, Doubt> {
     match outcome {
@@ -285,5 +314,27 @@ fn reference(at: &Coordinates) -> ObjectReference {
         name: Some(at.name.clone()),
         namespace: Some(at.namespace.clone()).filter(|namespace| !namespace.is_empty()),
         ..ObjectReference::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_absent_only_when_the_answer_names_it() {
+        for (name, status, expected) in [
+            (
+                "no such object",
+                json!({"code": 404, "reason": "NotFound", "details": {"name": "x", "kind": "apps"}}),
+                true,
+            ),
+            ("no such resource", json!({"code": 404, "reason": "NotFound", "message": "404 page not found"}), false),
+            ("another's name", json!({"code": 404, "details": {"name": "namespace", "kind": "namespaces"}}), false),
+            ("no such verb", json!({"code": 405, "details": {"name": "x"}}), false),
+        ] {
+            let status: kube::core::Status = serde_json::from_value(status).unwrap();
+            assert_eq!(is_absent(&status, "x"), expected, "{name}");
+        }
     }
 }

@@ -36,6 +36,15 @@ impl Drop for Monitor {
     }
 }
 
+/// Ends the monitors when it is dropped: each holds what it feeds, so they would never end by themselves.
+struct StopMonitors(Arc<Monitors>);
+
+impl Drop for StopMonitors {
+    fn drop(&mut self) {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
 /// The monitors, the graph they feed, and the queue of what is to be looked at.
 pub struct Monitors {
     client: Client,
@@ -63,6 +72,7 @@ impl Monitors {
 
     /// Follows discovery for as long as it is polled. When it cannot be read, the monitors stay as they are.
     pub async fn follow_discovery(self: Arc<Self>) {
+        let _stop = StopMonitors(self.clone());
         let mut backoff = Backoff::default();
         loop {
             let wait = match discovery::discover(&self.client).await {
@@ -147,7 +157,10 @@ impl Monitors {
                     continue;
                 }
             };
-            backoff.reset();
+            // Init comes before the list is asked for; it is no success yet.
+            if !matches!(event, Event::Init) {
+                backoff.reset();
+            }
             if defines_resources && matches!(event, Event::Apply(_) | Event::Delete(_)) {
                 self.refresh();
             }
