@@ -60,7 +60,7 @@ impl Write<'_> {
                 format!(
                     "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
                      UID in precondition: {uid}, UID in object meta: {there}",
-                    self.key(&self.target.name).trim_start_matches(&*self.registry.backing().prefix)
+                    self.key(&self.target.name)
                 ),
             )),
             _ => Ok(()),

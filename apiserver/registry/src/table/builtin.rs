@@ -38,6 +38,8 @@ struct Resource {
     subresources: Vec<SubresourceData>,
     #[serde(default)]
     columns: Vec<Column>,
+    /// The warning that each use of the version earns.
+    deprecation_warning: Option<String>,
     /// Upstream's key prefix where it is not the resource's name.
     prefix: Option<String>,
     /// The version stored where it is not this one.
@@ -110,7 +112,7 @@ fn row(data: Resource, stores: &mut HashMap<(String, String), Arc<Store>>) -> Ro
         columns: data.columns,
         origin: Origin::BuiltIn,
         terminating: false,
-        deprecation_warning: None,
+        deprecation_warning: data.deprecation_warning,
         scale: None,
         selectable,
         store,

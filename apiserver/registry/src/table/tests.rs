@@ -19,3 +19,11 @@ fn versions_and_groups_of_one_kind_share_a_store() {
     let hpa = "horizontalpodautoscalers";
     assert!(Arc::ptr_eq(&store("autoscaling", "v1", hpa), &store("autoscaling", "v2", hpa)));
 }
+
+#[test]
+fn endpoints_earn_a_warning() {
+    let table = Table::builtin();
+    let of = |resource| table.row("", "v1", resource).and_then(|row| row.deprecation_warning.clone());
+    let words = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
+    assert_eq!((of("endpoints").as_deref(), of("pods")), (Some(words), None));
+}
