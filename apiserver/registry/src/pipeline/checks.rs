@@ -53,6 +53,9 @@ impl Write<'_> {
         old: Option<&Value>,
     ) -> Result<(), StatusError> {
         let there = old.map_or("", |old| old.uid());
+        let key = self.key(&self.target.name);
+        // Upstream checks a scale before the store adds its prefix.
+        let key = if self.view.is_whole() { &*key } else { key.trim_start_matches(&*self.registry.backing().prefix) };
         match &preconditions.uid {
             Some(uid) if uid != there => Err(StatusError::conflict(
                 &self.target.row.group_resource(),
@@ -60,7 +63,7 @@ impl Write<'_> {
                 format!(
                     "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: \
                      UID in precondition: {uid}, UID in object meta: {there}",
-                    self.key(&self.target.name)
+                    key
                 ),
             )),
             _ => Ok(()),
