@@ -2,6 +2,7 @@
 
 mod plan;
 mod template;
+mod unseen;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +21,7 @@ use serde_json::json;
 
 use crate::informers::{Informers, PODS_BY_NAMESPACE, PODS_BY_OWNER};
 use plan::{Observed, Plan};
+use unseen::Unseen;
 
 /// The controller's name among field managers.
 const FIELD_MANAGER: &str = "app-controller";
@@ -35,6 +37,7 @@ struct Controller {
     pods: Store<Pod>,
     nodes: Store<Node>,
     refused: Mutex<HashMap<ObjectKey, String>>,
+    unseen: Arc<Unseen>,
 }
 
 /// Hooks the controller up to the informers; the future works for as long as it is polled, once they are filled.
@@ -60,9 +63,13 @@ pub fn controller(
             }
         }
     });
+    let unseen = Arc::<Unseen>::default();
     informers.pods().on_change({
-        let queue = queue.clone();
+        let (queue, unseen) = (queue.clone(), unseen.clone());
         move |change| {
+            if let (Some(app), Some(uid)) = (owner(change.object()), &change.object().metadata.uid) {
+                unseen.seen(&app, uid);
+            }
             if let Change::Applied { old: Some(old), .. } = &change {
                 owner(old).into_iter().for_each(|key| queue.add(key));
             }
@@ -93,6 +100,7 @@ pub fn controller(
         pods,
         nodes,
         refused: Mutex::default(),
+        unseen,
     };
     let controller = Arc::new(controller);
     async move {
@@ -139,6 +147,9 @@ impl Controller {
             self.refused().remove(&key);
             return Ok(Outcome::Done);
         };
+        if let Some(wait) = self.unseen.wait(&key) {
+            return Ok(Outcome::After(wait)); // or when they are seen, which is sooner
+        }
         let plan = self.plan(&key, &app);
         let done = self.apply(&key, &app, plan).await?;
         Ok(if done { Outcome::Done } else { Outcome::Retry })
@@ -181,8 +192,9 @@ impl Controller {
     async fn apply(&self, key: &ObjectKey, app: &Arc<App>, plan: Plan) -> kube::Result<bool> {
         let deletions: Vec<_> = plan.delete.iter().map(|delete| self.delete(app, delete)).collect();
         let mut outcomes: Vec<kube::Result<()>> =
-            futures::stream::iter(deletions).buffer_unordered(CONCURRENT_CALLS).collect().await;
-        let creations: Vec<_> = plan.create.iter().map(|pod| self.create(app, pod)).collect();
+            futures::stream::iter(deletions).buffered(CONCURRENT_CALLS).collect().await;
+        let creations = plan.create_after(&outcomes.iter().map(Result::is_ok).collect::<Vec<_>>());
+        let creations: Vec<_> = creations.map(|pod| self.create(key, app, pod)).collect();
         let created: Vec<kube::Result<()>> =
             futures::stream::iter(creations).buffer_unordered(CONCURRENT_CALLS).collect().await;
         let mut current = true;
@@ -237,9 +249,16 @@ impl Controller {
         }
     }
 
-    async fn create(&self, app: &App, pod: &Pod) -> kube::Result<()> {
+    async fn create(&self, key: &ObjectKey, app: &App, pod: &Pod) -> kube::Result<()> {
         let pods = Api::<Pod>::namespaced(self.client.clone(), &app.namespace().unwrap_or_default());
         let pod = pods.create(&PostParams::default(), pod).await?;
+        if let Some(uid) = &pod.metadata.uid {
+            self.unseen.created(key, uid);
+            // The watch may have been faster than the answer.
+            if self.pods.get(&ObjectKey::of(&pod)).is_some_and(|seen| seen.metadata.uid.as_ref() == Some(uid)) {
+                self.unseen.seen(key, uid);
+            }
+        }
         let note = format!("Created pod {}", pod.name_any());
         self.recorder.normal(app.object_ref(&()), "SuccessfulCreate", "Creating", note);
         Ok(())

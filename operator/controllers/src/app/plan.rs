@@ -50,8 +50,19 @@ pub struct Delete {
     pub name: String,
     /// Its uid.
     pub uid: String,
+    /// The node whose place it holds until it is deleted.
+    pub node: String,
     /// Why.
     pub why: &'static str,
+}
+
+impl Plan {
+    /// The Pods to create now that the deletions had these outcomes: where one failed, its Pod still holds the place.
+    pub fn create_after<'a>(&'a self, deleted: &[bool]) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        let failed = self.delete.iter().zip(deleted).filter(|(_, deleted)| !**deleted);
+        let occupied: HashSet<&str> = failed.map(|(delete, _)| delete.node.as_str()).collect();
+        self.create.iter().filter(move |pod| !occupied.contains(node_of(pod)))
+    }
 }
 
 /// Whether a Pod's condition Ready is true and it is to stay.
@@ -87,6 +98,7 @@ fn delete(pod: &Pod, why: &'static str) -> Delete {
     Delete {
         name: pod.metadata.name.clone().unwrap_or_default(),
         uid: pod.metadata.uid.clone().unwrap_or_default(),
+        node: node_of(pod).to_owned(),
         why,
     }
 }
@@ -363,6 +375,15 @@ mod tests {
         ] {
             assert_eq!(told(&planned(&world(replicas, placed, pods), &[])), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn no_pod_is_created_in_the_place_of_one_that_could_not_be_deleted() {
+        let plan = planned(&world(2, "a:1 b:1", "p@a~! q@b~!"), &[]);
+        assert_eq!(told(&plan), "+a +b -p -q");
+        let nodes = |deleted: [bool; 2]| plan.create_after(&deleted).map(node_of).collect::<Vec<_>>();
+        assert_eq!(nodes([true, true]), ["a", "b"]);
+        assert_eq!(nodes([false, true]), ["b"]);
     }
 
     #[test]

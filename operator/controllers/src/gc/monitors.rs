@@ -201,3 +201,29 @@ fn is_monitored(of: &Served) -> bool {
     let is_event = of.resource.plural == "events" && matches!(of.resource.group.as_str(), "" | "events.k8s.io");
     !is_event && of.supports(&["list", "watch", "delete"])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::client::Body;
+    use runtime::Metrics;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_monitors_end_with_the_leadership() {
+        let refuse =
+            |_: http::Request<Body>| std::future::ready(Err::<http::Response<Body>, _>(std::io::Error::other("no")));
+        let client = Client::new(tower::service_fn(refuse), "default");
+        let queue = WorkQueue::new(Duration::from_secs(1), Metrics::default().queue("test"));
+        let monitors = Monitors::new(client, queue);
+        let mut following = Box::pin(monitors.clone().follow_discovery());
+        assert!(futures::poll!(&mut following).is_pending());
+        let resource = ApiResource::erase::<k8s_openapi::api::core::v1::Pod>(&());
+        let synced = Arc::<AtomicBool>::default();
+        let watch = tokio::spawn(monitors.clone().monitor(resource.clone(), synced.clone()));
+        monitors.running.lock().unwrap().insert(resource, Monitor { watch, synced });
+        let left = Arc::downgrade(&monitors);
+        drop((following, monitors));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(left.strong_count(), 0, "a monitor still runs");
+    }
+}

@@ -173,7 +173,12 @@ fn heartbeat(node: &Node) -> Option<String> {
 impl Controller {
     async fn check(&self, name: String) -> kube::Result<Outcome> {
         let Some(node) = self.nodes.get(&ObjectKey::new("", name.as_str())) else { return Ok(Outcome::Done) };
-        let plan = plan::plan(&node, self.heard.silent(&name), self.grace_period, Timestamp::now());
+        let mut plan = plan::plan(&node, self.heard.silent(&name), self.grace_period, Timestamp::now());
+        if plan.conditions.is_some() {
+            // It may be the watch that is silent: Pods are driven away, so this is not told from a cache.
+            self.listen(&name).await?;
+            plan = plan::plan(&node, self.heard.silent(&name), self.grace_period, Timestamp::now());
+        }
         match self.apply(&node, &plan).await {
             Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Outcome::Retry),
             Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Outcome::Done),
@@ -181,6 +186,15 @@ impl Controller {
         }
         // Renewals are noted as they come, and are not worth a look each: the next look is when the last one lapses.
         Ok(plan.again.map_or(Outcome::Done, Outcome::After))
+    }
+
+    /// Notes what a live read of the node's Lease tells.
+    async fn listen(&self, name: &str) -> kube::Result<()> {
+        let leases = Api::<Lease>::namespaced(self.client.clone(), "kube-node-lease");
+        if let Some(renewed) = leases.get_opt(name).await?.and_then(|lease| lease.spec).and_then(|of| of.renew_time) {
+            self.heard.renewed(name, Some(renewed));
+        }
+        Ok(())
     }
 
     async fn apply(&self, node: &Node, plan: &plan::Plan) -> kube::Result<()> {
@@ -259,6 +273,40 @@ impl Controller {
             }
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Outcome::Done),
             Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::client::Body;
+
+    /// The controller over a server that answers each GET with a Lease that was renewed at second `renewed`.
+    fn controller(renewed: u32) -> Controller {
+        let answer = move |_: http::Request<Body>| {
+            let lease = json!({"metadata": {"name": "n"}, "spec": {"renewTime": format!("2026-01-01T00:00:{renewed:02}.000000Z")}});
+            std::future::ready(Ok::<_, std::io::Error>(http::Response::new(Body::from(lease.to_string().into_bytes()))))
+        };
+        let client = Client::new(tower::service_fn(answer), "default");
+        let (recorder, _) = Recorder::new(client.clone(), "test");
+        let mut informers = Informers::new(client.clone());
+        let (nodes, pods) = (informers.nodes().store(), informers.pods().store());
+        Controller { client, recorder, nodes, pods, heard: Heard::default(), grace_period: Duration::from_secs(50) }
+    }
+
+    fn renewed(second: u32) -> Option<MicroTime> {
+        Some(MicroTime(format!("2026-01-01T00:00:{second:02}Z").parse().unwrap()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_is_silent_only_when_its_lease_says_so_too() {
+        for (live, silent) in [(1, 60), (2, 0)] {
+            let controller = controller(live);
+            controller.heard.renewed("n", renewed(1));
+            tokio::time::advance(Duration::from_secs(60)).await;
+            controller.listen("n").await.unwrap();
+            assert_eq!(controller.heard.silent("n").as_secs(), silent, "the Lease was renewed at second {live}");
         }
     }
 }
