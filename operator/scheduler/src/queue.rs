@@ -55,9 +55,15 @@ impl Queue {
         self.unschedulable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts an item aside that found no place.
+    /// Puts an item aside that has no place. It is put there before the cluster is looked at: what changes while its
+    /// place is sought would wake nobody otherwise.
     pub fn put_aside(&self, item: Item) {
         self.aside().insert(item);
+    }
+
+    /// Takes an item back that found a place.
+    pub fn take_back(&self, item: &Item) {
+        self.aside().remove(item);
     }
 
     /// Tries again what found no place.

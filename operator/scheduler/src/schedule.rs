@@ -69,6 +69,9 @@ impl Scheduler {
             affinity: None,
             tolerations: &app.spec.tolerations,
         };
+        // Aside before the cluster is looked at, so that a change from here on wakes it.
+        let item = Item::App(key.clone());
+        self.queue.put_aside(item.clone());
         let snapshot = self.snapshot(app.metadata.uid.as_deref());
         let plan = place::place(snapshot, app.placements(), app.spec.replicas, app.spec.policy, &wants, now);
         let scheduled = scheduled(&app, &plan, now);
@@ -78,8 +81,8 @@ impl Scheduler {
             self.tell(&app, &plan);
             self.assumed.app(written);
         }
-        if plan.unplaced > 0 {
-            self.queue.put_aside(Item::App(key.clone()));
+        if plan.unplaced == 0 {
+            self.queue.take_back(&item);
         }
         Ok(match plan.until {
             Some(until) => Outcome::After(Duration::try_from(until.duration_since(now)).unwrap_or_default()),
@@ -121,6 +124,8 @@ impl Scheduler {
             affinity: required.map(|required| required.node_selector_terms.as_slice()),
             tolerations: spec.tolerations.as_deref().unwrap_or_default(),
         };
+        let item = Item::Pod(key.clone());
+        self.queue.put_aside(item.clone());
         let snapshot = self.snapshot(uid);
         let best = snapshot
             .nodes
@@ -130,6 +135,7 @@ impl Scheduler {
         let regarding = pod.object_ref(&());
         match best {
             Some(node) => {
+                self.queue.take_back(&item);
                 bind::pod(&self.client, &pod, &node.name).await?;
                 self.assumed.pod(key.clone(), uid.unwrap_or_default().to_owned(), node.name.clone());
                 let note = format!("Successfully assigned {key} to {}", node.name);
@@ -142,7 +148,6 @@ impl Scheduler {
                     bind::pod_unschedulable(&self.client, &pod, &message, &now).await?;
                     self.recorder.warning(regarding, "FailedScheduling", "Scheduling", message);
                 }
-                self.queue.put_aside(Item::Pod(key.clone()));
             }
         }
         Ok(Outcome::Done)
