@@ -78,7 +78,7 @@ pub struct Embedded {
 /// What reads, watches and the committer share.
 struct Shared {
     file: File,
-    /// The revision of the newest committed write; moved before any watch sees that write.
+    /// The revision of the newest committed write; moved before any watch or read shows that write.
     revision: AtomicU64,
     /// Every event up to this revision is in the queues of those who watch it.
     published: watch::Sender<Revision>,
@@ -93,6 +93,12 @@ impl Shared {
 
     fn set_revision(&self, revision: Revision) {
         self.revision.store(revision, Ordering::Release);
+    }
+
+    /// Somebody was shown this revision. It is committed, but the committer may not have said so yet; nobody may be shown
+    /// an older state after that.
+    fn seen(&self, revision: Revision) {
+        self.revision.fetch_max(revision, Ordering::AcqRel);
     }
 }
 
@@ -187,12 +193,16 @@ fn closed() -> Error {
 #[async_trait]
 impl Storage for Embedded {
     async fn get(&self, key: &[u8]) -> Result<Got> {
-        self.shared.file.read(|snapshot| snapshot.get(key))
+        let got = self.shared.file.read(|snapshot| snapshot.get(key))?;
+        self.shared.seen(got.revision);
+        Ok(got)
     }
 
     async fn list(&self, prefix: &[u8], options: ListOptions) -> Result<Listed> {
         let (shared, prefix) = (self.shared.clone(), prefix.to_vec());
-        off_thread(move || shared.file.read(|snapshot| snapshot.list(&prefix, &options))).await
+        let listed = off_thread(move || shared.file.read(|snapshot| snapshot.list(&prefix, &options))).await?;
+        self.shared.seen(listed.revision);
+        Ok(listed)
     }
 
     async fn compare_and_put(
@@ -233,6 +243,12 @@ impl Storage for Embedded {
             return Err(closed());
         }
         self.shared.file.read(|_| Ok(()))
+    }
+
+    async fn close(&self) {
+        if let Err(error) = Self::close(self).await {
+            tracing::error!(%error, "the store was not closed cleanly");
+        }
     }
 }
 

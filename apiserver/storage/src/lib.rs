@@ -100,7 +100,8 @@ pub enum Event {
 }
 
 /// A running watch: events in revision order, without gap or repeat, until an error ends it. (In etcd values that expire
-/// together are deleted at one revision, so that several events may have it.)
+/// together are deleted at one revision, so that several events may have it; the stream has them ready one after the
+/// other.)
 pub struct Watch {
     /// The events. After an `Err` the stream ends. [`Error::Compacted`]: the start is gone; any other error: resume
     /// after the last revision seen.

@@ -45,6 +45,8 @@ struct Slot {
     position: usize,
     serial: u64,
     next_bookmark: Option<Instant>,
+    /// The revision of the last event that it was given.
+    given: Revision,
 }
 
 /// The watchers that the same events are offered to.
@@ -119,7 +121,8 @@ impl Dispatcher {
         if let Some(at) = next_bookmark {
             self.schedule.insert((at, id));
         }
-        self.slots[slot as usize] = Some(Slot { watcher, bucket, position, serial: self.serial, next_bookmark });
+        self.slots[slot as usize] =
+            Some(Slot { watcher, bucket, position, serial: self.serial, next_bookmark, given: 0 });
         self.count();
         id
     }
@@ -150,17 +153,23 @@ impl Dispatcher {
         self.collect(event, &mut candidates);
         let mut shared = None;
         for slot in candidates.drain(..) {
-            let Some(Some(Slot { watcher, .. })) = self.slots.get(slot as usize) else { continue };
+            let Some(Some(Slot { watcher, given, .. })) = self.slots.get_mut(slot as usize) else { continue };
             if event.revision <= watcher.after || !watcher.range.contains(&event.key) {
                 continue;
             }
             let Some(kind) = event.kind(watcher.predicate.as_ref()) else { continue };
             let shared = shared.get_or_insert_with(|| SharedEvent::new(event.clone()));
             match watcher.queue.try_send(Delivery::change(kind, shared.clone())) {
-                Ok(()) => self.counters.events_dispatched.add(1),
+                Ok(()) => {
+                    *given = event.revision;
+                    self.counters.events_dispatched.add(1);
+                }
                 Err(refused) => {
                     if matches!(refused, TrySendError::Full(_)) {
-                        let _ = watcher.end.set(Error::Lagged);
+                        // With half of a revision it could not resume without a gap.
+                        let half = *given == event.revision;
+                        let gap = Error::Compacted { requested: event.revision, compacted: event.revision };
+                        let _ = watcher.end.set(if half { gap } else { Error::Lagged });
                         self.counters.watchers_terminated.add(1);
                         tracing::debug!(scope = ?watcher.scope, "a watcher that does not keep up is ended");
                     }

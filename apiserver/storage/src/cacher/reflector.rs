@@ -1,10 +1,12 @@
 //! Follows one prefix of the store: a list, then a watch from there, resumed when it breaks, and a new list when the
 //! events since are gone.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{BoxStream, ReadyChunks, Stream, StreamExt, unfold};
+use futures::FutureExt;
+use futures::stream::{BoxStream, Peekable, Stream, StreamExt, unfold};
 
 use super::ingest::Ingest;
 use super::published::Published;
@@ -13,8 +15,9 @@ use crate::{Error, Event, ListOptions, ProgressRequester, Result, Revision, Stor
 
 /// So many pairs are read at once, so that a large resource is never in memory twice.
 const LIST_PAGE: usize = 500;
-/// So many events are taken at once, if that many are waiting.
-const BATCH: usize = 256;
+/// So many events are taken at once, if that many are waiting; more if they are of one revision.
+/// As many as a task of tokio takes from a queue at a turn: the watchers keep pace.
+const BATCH: usize = 128;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);
 
@@ -33,7 +36,7 @@ pub(super) enum Update {
 enum Phase {
     List,
     Connect,
-    Watch(ReadyChunks<BoxStream<'static, Result<Event>>>),
+    Watch(Peekable<BoxStream<'static, Result<Event>>>),
 }
 
 struct Reflector {
@@ -85,29 +88,14 @@ impl Reflector {
                 self.delay().await;
                 match self.storage.watch(self.prefix.as_bytes(), self.reached).await {
                     Ok(watch) => {
-                        self.phase = Phase::Watch(watch.events.ready_chunks(BATCH));
+                        self.phase = Phase::Watch(watch.events.peekable());
                         Update::Watching(watch.progress)
                     }
                     Err(error) => self.fail(error),
                 }
             }
-            Phase::Watch(chunks) => {
-                let mut events = Vec::new();
-                let mut failed = None;
-                match chunks.next().await {
-                    Some(chunk) => {
-                        for item in chunk {
-                            match item {
-                                Ok(event) => events.push(event),
-                                Err(error) => {
-                                    failed = Some(error);
-                                    break;
-                                }
-                            }
-                        }
-                    }
-                    None => failed = Some(Error::Unavailable("the watch ended".into())),
-                }
+            Phase::Watch(stream) => {
+                let (events, failed) = batch(stream).await;
                 if let Some(last) = events.last() {
                     self.reached = self.reached.max(revision(last));
                     self.failures = 0;
@@ -166,6 +154,28 @@ impl Reflector {
             // A store in this process may answer without ever waiting.
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// The events that are waiting, and what ends them. All those of one revision stay together: from a state that shows
+/// half of them nobody could go on, as the revision is all that a reader knows of where it is.
+async fn batch(stream: &mut Peekable<BoxStream<'static, Result<Event>>>) -> (Vec<Event>, Option<Error>) {
+    let mut events: Vec<Event> = Vec::new();
+    let mut next = stream.next().await;
+    loop {
+        match next {
+            Some(Ok(event)) => events.push(event),
+            Some(Err(error)) => return (events, Some(error)),
+            None => return (events, Some(Error::Unavailable("the watch ended".into()))),
+        }
+        let room = events.len() < BATCH;
+        let last = events.last().map(revision);
+        let belongs = |item: &Result<Event>| room || item.as_ref().is_ok_and(|event| Some(revision(event)) == last);
+        next = match Pin::new(&mut *stream).next_if(belongs).now_or_never() {
+            Some(Some(item)) => Some(item),
+            // Nothing is waiting, or it comes next time; so does the end.
+            Some(None) | None => return (events, None),
+        };
     }
 }
 

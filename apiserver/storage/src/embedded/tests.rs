@@ -222,3 +222,39 @@ async fn a_swept_file_holds_no_more_than_the_present() {
     assert_eq!(store.get(b"/a").await.unwrap().kv.unwrap().mod_revision, revision);
     put(&store, "/b", 0, "again").await.expect("a swept deletion leaves no trace");
 }
+
+#[tokio::test]
+async fn who_has_read_a_write_is_never_shown_an_older_state() {
+    let folder = TempDir::new().unwrap();
+    let store = Embedded::open(folder.path().join("store"), Options::default()).unwrap();
+    let commit = |key: &'static [u8]| {
+        let feed = feed::Feed::new(1);
+        // Between the commit and the committer's word of it.
+        let (written, _) = store.shared.file.write(|transaction| {
+            let mut batch = batch::Batch::begin(transaction, &feed, 0)?;
+            batch.apply(&Operation::Put { key: key.into(), expected: 0, value: "1".into(), ttl: None })?;
+            batch.finish()?;
+            Ok(((), file::Commit::Yes))
+        });
+        assert!(written.is_ok());
+    };
+    commit(b"/a");
+    let got = store.get(b"/a").await.unwrap();
+    assert_eq!((got.kv.is_some(), store.local_revision()), (true, Some(got.revision)), "after a get");
+    commit(b"/b");
+    let listed = store.list(b"/", ListOptions::default()).await.unwrap();
+    assert_eq!((listed.kvs.len(), store.local_revision()), (2, Some(listed.revision)), "after a list");
+}
+
+#[tokio::test]
+async fn a_store_that_is_closed_through_the_trait_lets_go_of_its_file() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("store");
+    let store: Arc<dyn Storage> = Arc::new(Embedded::open(&path, Options::default()).unwrap());
+    let user = store.clone();
+    store.compare_and_put(b"/a", 0, "1".into(), None).await.unwrap();
+    store.close().await;
+    assert!(matches!(user.get(b"/a").await, Err(Error::Unavailable(_))));
+    let again = Embedded::open(&path, Options::default()).expect("nobody holds the file");
+    assert!(again.get(b"/a").await.unwrap().kv.is_some());
+}

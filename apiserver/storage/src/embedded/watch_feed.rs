@@ -120,6 +120,9 @@ impl WatchFeed {
         let (shared, prefix, after) = (self.shared.clone(), self.prefix.clone(), self.after);
         let history = off_thread(move || shared.file.read(|snapshot| snapshot.history(&prefix, after, until))).await?;
         self.after = history.through;
+        if let Some(last) = history.events.last() {
+            self.shared.seen(revision(last));
+        }
         self.ready.extend(history.events);
         Ok(history.complete)
     }

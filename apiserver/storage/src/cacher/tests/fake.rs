@@ -7,9 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::StreamExt;
+use futures::channel::mpsc;
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::PREFIX;
 use crate::{
@@ -78,7 +77,7 @@ impl State {
             Some(held) => held.push((watch, event)),
             None => {
                 if let Some((_, events)) = self.watches.get(&watch) {
-                    let _ = events.send(Ok(event));
+                    let _ = events.unbounded_send(Ok(event));
                 }
             }
         }
@@ -109,6 +108,17 @@ impl Fake {
 
     pub fn delete(&self, name: &str) -> Revision {
         self.0.lock().write(&format!("{PREFIX}{name}"), None)
+    }
+
+    /// Deletes all of these at one revision, as the end of a lease does.
+    pub fn expire(&self, names: &[String]) -> Revision {
+        let mut state = self.0.lock();
+        let before = state.revision;
+        for name in names {
+            state.revision = before;
+            state.write(&format!("{PREFIX}{name}"), None);
+        }
+        state.revision
     }
 
     /// A write that is not under the prefix.
@@ -147,7 +157,7 @@ impl Fake {
         let mut state = self.0.lock();
         state.held = None;
         for (_, events) in std::mem::take(&mut state.watches).into_values() {
-            let _ = events.send(Err(Error::Unavailable("broken".into())));
+            let _ = events.unbounded_send(Err(Error::Unavailable("broken".into())));
         }
     }
 
@@ -204,10 +214,10 @@ impl Storage for Fake {
         if after < state.compacted {
             return Err(Error::Compacted { requested: after, compacted: state.compacted });
         }
-        let (events, receiver) = mpsc::unbounded_channel();
+        let (events, receiver) = mpsc::unbounded();
         let past = 0..state.writes.len();
         for index in past.filter(|index| state.writes[*index].0 > after && state.writes[*index].1.starts_with(prefix)) {
-            let _ = events.send(Ok(state.event(index)));
+            let _ = events.unbounded_send(Ok(state.event(index)));
         }
         state.watches_started += 1;
         let number = state.watches_started;
@@ -218,7 +228,7 @@ impl Storage for Fake {
             let progress = Event::Progress(state.revision);
             state.send(number, progress);
         });
-        Ok(Watch { events: UnboundedReceiverStream::new(receiver).boxed(), progress })
+        Ok(Watch { events: receiver.boxed(), progress })
     }
 
     async fn current_revision(&self) -> Result<Revision> {

@@ -234,3 +234,36 @@ async fn the_bytes_of_an_event_are_shared_by_its_watchers() {
         assert_eq!(one.framed().unwrap().as_ptr(), two.framed().unwrap().as_ptr());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_expires_together_is_gone_together() {
+    let fake = Fake::new();
+    let names: Vec<String> = (0..1000).map(|number| format!("a/{number}")).collect();
+    names.iter().for_each(|name| drop(fake.put(name, "web")));
+    let cacher = cacher(&fake);
+    let listed = cacher.list(newest(Scope::All)).await.unwrap();
+    assert_eq!(listed.entries.len(), names.len());
+    let reader = cacher.clone();
+    let after = ListRequest::new(Scope::All, At::Newest(Freshness::NotOlderThan(listed.revision + 1)));
+    let waiting = tokio::spawn(async move { reader.list(after).await.unwrap() });
+    settle().await;
+    let revision = fake.expire(&names);
+    let listed = waiting.await.unwrap();
+    assert_eq!(listed.revision, revision);
+    // A watch from this list gets no event of its revision: what is in it would stay for ever.
+    assert_eq!(show_list(&listed), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watcher_that_is_ended_within_a_revision_is_not_told_to_resume() {
+    let fake = Fake::new();
+    let names: Vec<String> = (0..5).map(|number| format!("a/{number}")).collect();
+    names.iter().for_each(|name| drop(fake.put(name, "web")));
+    let cacher = cacher_with(&fake, Config { watcher_queue: 2, ..config() });
+    let mut watch = cacher.watch(WatchRequest::new(Scope::All, Start::Revision(5))).await.unwrap();
+    settle().await;
+    assert_eq!(fake.expire(&names), 6);
+    settle().await;
+    let end = delivered(&mut watch).await.split_off(2);
+    assert_eq!(end, ["ERROR revision 6 has been compacted (the oldest is 6)", "END"]);
+}
