@@ -2,7 +2,7 @@
 
 use apimachinery::ObjectExt;
 use serde_json::{Value, json};
-use structured_merge_diff::fieldpath::{Filter, Pattern, SetMatcher};
+use structured_merge_diff::fieldpath::Filter;
 
 use super::set_of;
 use crate::table::Row;
@@ -17,16 +17,6 @@ pub(super) fn filter(row: &Row, subresource: &str) -> Option<Filter> {
             set_of(&[&["spec"], &["metadata", "deletionTimestamp"], &["metadata", "ownerReferences"]])
         }
         "status" => set_of(&[&["spec"]]),
-        "ephemeralcontainers" => {
-            return Some(Filter::include([SetMatcher::prefix(["spec", "ephemeralContainers"])]));
-        }
-        "resize" => {
-            let of =
-                |list: &str, what: &str| SetMatcher::prefix(["spec".into(), list.into(), Pattern::Any, what.into()]);
-            let lists = ["containers", "initContainers"];
-            let resized = lists.iter().flat_map(|list| [of(list, "resizePolicy"), of(list, "resources")]);
-            return Some(Filter::include(resized));
-        }
         _ => return None,
     };
     Some(Filter::Exclude(set))

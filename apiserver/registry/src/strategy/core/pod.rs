@@ -122,9 +122,8 @@ fn spec_update(object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
         mask(&mut masked, before, "nodeSelector");
         mask(&mut masked, before, "affinity");
     }
-    match scope.subresource {
-        "binding" => mask(&mut masked, before, "nodeName"),
-        _ => {}
+    if scope.subresource == "binding" {
+        mask(&mut masked, before, "nodeName");
     }
     for list in ["containers", "initContainers"] {
         let (Some(new), Some(old)) =
@@ -243,8 +242,9 @@ fn resize(object: &Value, old: &Value) -> ErrorList {
             }
         }
     }
-    let class = quality_of_service(object);
-    if errors.is_empty() && class != quality_of_service(old) {
+    // Upstream names the class that the status still has.
+    let class = quality_of_service(old);
+    if errors.is_empty() && class != quality_of_service(object) {
         errors.push(Error::invalid(&path, class, "Pod QOS Class may not change as a result of resizing"));
     }
     errors
