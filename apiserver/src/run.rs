@@ -104,8 +104,22 @@ pub async fn run(
     let _ = ready.send(Ready { url, kubeconfig: config.kubeconfig(ADMIN.file) });
     endpoints::serve(listener, tls, endpoints::Server::new(server), stop).await;
     tasks.wait().await;
+    stop_caches(&registry).await;
     store.close().await;
     Ok(())
+}
+
+/// How long the caches may take to end; nobody reads them any more.
+const CACHES_END: Duration = Duration::from_secs(1);
+
+/// Ends the caches before the store that they follow, so that they do not take its end for a failure.
+async fn stop_caches(registry: &Registry) {
+    let table = registry.table();
+    let caches = table.rows().iter().filter_map(|row| row.store.as_ref()?.started_cacher());
+    let ends = futures::future::join_all(caches.map(|cache| cache.shutdown()));
+    if tokio::time::timeout(CACHES_END, ends).await.is_err() {
+        tracing::debug!("the caches did not end in time");
+    }
 }
 
 fn admission_chain(config: &Config, registry: &Arc<Registry>) -> Chain {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
-use registry::{DeleteOptions, GetOptions, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
+use registry::{
+    DeleteOptions, GetOptions, ListOptions, Preconditions, Registry, RequestContext, Row, Target, UpdateOptions,
+};
 use serde_json::Value;
 use tracing::warn;
 
@@ -19,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(250);
 /// that is done, or failed in a way that a later event or restart takes up again.
 pub(super) async fn run(registry: Arc<Registry>, ctx: RequestContext, row: Arc<Row>, crd: Arc<Value>) -> String {
     let name = crd.name().to_owned();
-    let cleanup = Cleanup { registry, ctx, target: Target::new(row, "", name.clone()) };
+    let cleanup = Cleanup { registry, ctx, target: Target::new(row, "", name.clone()), uid: crd.uid().to_owned() };
     loop {
         match cleanup.attempt(&crd).await {
             Ok(()) => return name,
@@ -38,6 +40,7 @@ struct Cleanup {
     registry: Arc<Registry>,
     ctx: RequestContext,
     target: Target,
+    uid: String,
 }
 
 impl Cleanup {
@@ -52,9 +55,15 @@ impl Cleanup {
         self.registry.update(&self.ctx, &self.target, latest.into(), &UpdateOptions::default()).await.map(drop)
     }
 
+    /// The definition as it is now; 404 if it is gone, though another of its name may have taken its place: that one's
+    /// instances are not to be touched.
     async fn latest(&self) -> Result<Value, StatusError> {
         let served = self.registry.get(&self.ctx, &self.target, &GetOptions::default()).await?;
-        Ok(Value::clone(&*served.value()?))
+        let latest = served.value()?;
+        if latest.uid() != self.uid {
+            return Err(StatusError::not_found(&self.target.row.group_resource(), &self.target.name));
+        }
+        Ok(Value::clone(&*latest))
     }
 
     async fn condition(&self, status: bool, reason: &str, message: &str) -> Result<(), StatusError> {
@@ -82,6 +91,8 @@ impl Cleanup {
             if listed.items.is_empty() {
                 return Ok(());
             }
+            // What was listed was there under this definition; the uids below keep later instances out.
+            self.latest().await?;
             let mut waiting = 0;
             for item in &listed.items {
                 let instance = item.value()?;
@@ -90,9 +101,11 @@ impl Cleanup {
                     continue;
                 }
                 let target = Target::new(row.clone(), instance.namespace(), instance.name());
-                match self.registry.delete(&self.ctx, &target, &DeleteOptions::default()).await {
+                let preconditions = Preconditions { uid: Some(instance.uid().to_owned()), resource_version: None };
+                let options = DeleteOptions { preconditions, ..DeleteOptions::default() };
+                match self.registry.delete(&self.ctx, &target, &options).await {
                     Ok(_) => {}
-                    Err(error) if *error.reason() == Reason::NotFound => {}
+                    Err(error) if matches!(*error.reason(), Reason::NotFound | Reason::Conflict) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -100,5 +113,59 @@ impl Cleanup {
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use registry::CreateOptions;
+    use serde_json::json;
+    use storage::embedded::{Embedded, Options};
+
+    use super::*;
+    use crate::identity;
+
+    #[tokio::test]
+    async fn a_definition_made_anew_under_the_same_name_keeps_its_instances() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let store = Embedded::open(folder.path().join("store"), Options::default()).unwrap();
+        let registry = Registry::new(Arc::new(store), registry::Options::default());
+        let ctx = RequestContext::new(identity::loopback(), "test");
+        let row = |group: &str, resource: &str| registry.table().row(group, "v1", resource).unwrap().clone();
+        let definitions = row("apiextensions.k8s.io", "customresourcedefinitions");
+        let definition = json!({
+            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+            "metadata": {"name": "widgets.example.com"},
+            "spec": {"group": "example.com", "scope": "Cluster",
+                "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+                "versions": [{"name": "v1", "served": true, "storage": true,
+                    "schema": {"openAPIV3Schema": {"type": "object"}}}]},
+        });
+        let created = registry
+            .create(&ctx, &Target::new(definitions.clone(), "", ""), definition.into(), &CreateOptions::default())
+            .await
+            .unwrap();
+        let anew = created.object.value().unwrap();
+        let rows = registry::crd::rows_for(&anew).unwrap();
+        registry.update_table(|table| table.with_crd(anew.name(), rows.clone()));
+        let widgets = row("example.com", "widgets");
+        let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
+        registry
+            .create(&ctx, &Target::new(widgets.clone(), "", ""), widget.into(), &CreateOptions::default())
+            .await
+            .unwrap();
+
+        // What was being cleaned up lost its finalizer to somebody else, and was gone.
+        let mut old = Value::clone(&anew);
+        old["metadata"]["uid"] = json!("that-of-the-old-one");
+        old["metadata"]["deletionTimestamp"] = json!("2024-01-01T00:00:00Z");
+        old["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
+        run(registry.clone(), ctx.clone(), definitions.clone(), Arc::new(old)).await;
+
+        let there = Target::new(widgets, "", "w");
+        registry.get(&ctx, &there, &GetOptions::default()).await.expect("the instance is the new definition's");
+        let target = Target::new(definitions, "", anew.name());
+        let now = registry.get(&ctx, &target, &GetOptions::default()).await.unwrap().value().unwrap();
+        assert_eq!(now.resource_version(), anew.resource_version(), "the new definition is as it was: {now}");
     }
 }

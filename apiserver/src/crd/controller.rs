@@ -10,6 +10,7 @@ use futures::StreamExt as _;
 use registry::{EventKind, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
 use serde_json::Value;
 use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -32,6 +33,9 @@ pub struct Controller {
     resource_version: String,
     cleaning: HashSet<String>,
     cleanups: JoinSet<String>,
+    /// Whose status could not be written, and when that is tried again.
+    unwritten: HashSet<String>,
+    retry_at: Instant,
 }
 
 impl Controller {
@@ -50,6 +54,8 @@ impl Controller {
             resource_version: String::new(),
             cleaning: HashSet::new(),
             cleanups: JoinSet::new(),
+            unwritten: HashSet::new(),
+            retry_at: Instant::now(),
         };
         controller.relist().await?;
         Ok(controller)
@@ -120,6 +126,12 @@ impl Controller {
                 Some(done) = self.cleanups.join_next() => {
                     if let Ok(name) = done {
                         self.cleaning.remove(&name);
+                        self.reconcile(&name).await;
+                    }
+                    continue;
+                }
+                () = sleep_until(self.retry_at), if !self.unwritten.is_empty() => {
+                    for name in std::mem::take(&mut self.unwritten) {
                         self.reconcile(&name).await;
                     }
                     continue;
@@ -197,7 +209,11 @@ impl Controller {
                 }
             }
             Err(error) if matches!(*error.reason(), Reason::Conflict | Reason::NotFound) => {}
-            Err(error) => warn!(definition = name, %error, "the status cannot be written"),
+            Err(error) => {
+                warn!(definition = name, %error, "the status cannot be written yet");
+                self.unwritten.insert(name.to_owned());
+                self.retry_at = Instant::now() + RETRY;
+            }
         }
     }
 

@@ -239,7 +239,9 @@ async fn the_bytes_of_an_event_are_shared_by_its_watchers() {
 async fn what_expires_together_is_gone_together() {
     let fake = Fake::new();
     let names: Vec<String> = (0..1000).map(|number| format!("a/{number}")).collect();
-    names.iter().for_each(|name| drop(fake.put(name, "web")));
+    for name in &names {
+        fake.put(name, "web");
+    }
     let cacher = cacher(&fake);
     let listed = cacher.list(newest(Scope::All)).await.unwrap();
     assert_eq!(listed.entries.len(), names.len());
@@ -258,7 +260,9 @@ async fn what_expires_together_is_gone_together() {
 async fn a_watcher_that_is_ended_within_a_revision_is_not_told_to_resume() {
     let fake = Fake::new();
     let names: Vec<String> = (0..5).map(|number| format!("a/{number}")).collect();
-    names.iter().for_each(|name| drop(fake.put(name, "web")));
+    for name in &names {
+        fake.put(name, "web");
+    }
     let cacher = cacher_with(&fake, Config { watcher_queue: 2, ..config() });
     let mut watch = cacher.watch(WatchRequest::new(Scope::All, Start::Revision(5))).await.unwrap();
     settle().await;
