@@ -195,12 +195,10 @@ pub(super) fn prepare(path: &Path) -> Result<(), OpenError> {
     };
     fs::create_dir_all(folder).map_err(|source| OpenError::Io { path: folder.to_owned(), source })?;
     let failed = |source| OpenError::Io { path: path.to_owned(), source };
-    let is_new = !path.exists();
     let mut file = read_write().open(path).map_err(failed)?;
-    if is_new {
-        // Else the file's name could be lost in a power cut, with all that was acknowledged since.
-        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
-    }
+    // Else the file's name could be lost in a power cut, with all that was acknowledged since. Also if it was there before:
+    // its maker may have died before this.
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     let mut start = Vec::with_capacity(MAGIC.len());
     io::Read::by_ref(&mut file).take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
     if start.is_empty() || start == MAGIC {
