@@ -148,8 +148,9 @@ impl Write<'_> {
                     _ => return Err(StatusError::internal("a removal without an object")),
                 },
                 (Outcome::Mismatch(got), _) => {
-                    // Somebody else removed it while this request was about to: that is what was wanted.
-                    if let (Attempt::Remove(object), None) = (&attempt, &got.kv) {
+                    // Somebody else removed it while this request was about to: that is what was wanted. Where it was
+                    // read from the cache it may have been gone before the request came: then it is not found.
+                    if let (Attempt::Remove(object), None, true) = (&attempt, &got.kv, fresh) {
                         return self.answer(object.clone(), None, false);
                     }
                     current = self.current_of(got.kv)?;
