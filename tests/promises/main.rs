@@ -12,3 +12,4 @@ mod kube_rs;
 mod kubectl_describes;
 mod kubectl_reads;
 mod kubectl_writes;
+mod watch;

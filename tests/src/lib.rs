@@ -10,6 +10,7 @@ pub mod etcd;
 pub mod kubectl;
 pub mod process;
 pub mod wait;
+pub mod watching;
 
 pub use control_plane::{ControlPlane, Part, Store};
 pub use etcd::Etcd;
