@@ -59,8 +59,12 @@ fn main() -> ExitCode {
         Some(Part::Up(up)) => up.execute(),
         Some(Part::Apiserver(command)) => command.execute(),
         Some(Part::ControllerManager(Operator { options, client, log })) => {
-            runtime::process::main("controller-manager", &client, &log, |client, stop| {
-                controllers::run(options, client, stop, ignore())
+            runtime::process::main("controller-manager", &client, &log, |connected, stop| {
+                let from = client.clone();
+                async move {
+                    let options = options.with_authorities_of(&from).await?;
+                    controllers::run(options, connected, stop, ignore()).await
+                }
             })
         }
         Some(Part::Scheduler(Operator { options, client, log })) => {

@@ -178,8 +178,10 @@ async fn operate(
         waiting += 1;
     }
     if wanted("controller-manager") {
+        let from = ClientOptions { kubeconfig: Some(config::kubeconfig(data_dir, "controller-manager")) };
+        let options = controllers::Options { leader_election: election(), ..controllers::Options::default() };
         let run = controllers::run(
-            controllers::Options { leader_election: election(), ..controllers::Options::default() },
+            options.with_authorities_of(&from).await.map_err(|e| failed("controller-manager", &e))?,
             client("controller-manager").await?,
             stop.clone(),
             on_ready("controller-manager"),

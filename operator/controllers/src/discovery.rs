@@ -19,15 +19,6 @@ impl Served {
     pub fn supports(&self, verbs: &[&str]) -> bool {
         verbs.iter().all(|verb| self.verbs.iter().any(|served| served == verb))
     }
-
-    /// `deployments.apps`, or `pods`.
-    pub fn name(&self) -> String {
-        if self.resource.group.is_empty() {
-            self.resource.plural.clone()
-        } else {
-            format!("{}.{}", self.resource.plural, self.resource.group)
-        }
-    }
 }
 
 fn served((resource, capabilities): (ApiResource, ApiCapabilities)) -> Served {

@@ -2,11 +2,14 @@
 
 use crds::App;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{Namespace, Node, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, ServiceAccount};
+use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Config;
 use kube::{Api, Client};
 use runtime::Informer;
 use tokio::task::JoinSet;
+
+use crate::{root_ca, service_account};
 
 /// The index of Pods by the uid of their controlling owner.
 pub const PODS_BY_OWNER: usize = 0;
@@ -23,12 +26,23 @@ pub struct Informers {
     nodes: Option<Informer<Node>>,
     namespaces: Option<Informer<Namespace>>,
     leases: Option<Informer<Lease>>,
+    default_service_accounts: Option<Informer<PartialObjectMeta<ServiceAccount>>>,
+    root_ca_config_maps: Option<Informer<ConfigMap>>,
 }
 
 impl Informers {
     /// None so far.
     pub fn new(client: Client) -> Self {
-        Self { client, apps: None, pods: None, nodes: None, namespaces: None, leases: None }
+        Self {
+            client,
+            apps: None,
+            pods: None,
+            nodes: None,
+            namespaces: None,
+            leases: None,
+            default_service_accounts: None,
+            root_ca_config_maps: None,
+        }
     }
 
     /// Apps.
@@ -65,6 +79,20 @@ impl Informers {
         })
     }
 
+    /// The ServiceAccounts `default`, metadata alone.
+    pub fn default_service_accounts(&mut self) -> &mut Informer<PartialObjectMeta<ServiceAccount>> {
+        let client = &self.client;
+        let config = Config::default().fields(&format!("metadata.name={}", service_account::DEFAULT));
+        self.default_service_accounts.get_or_insert_with(|| Informer::new(Api::all(client.clone()), config, &[]))
+    }
+
+    /// The ConfigMaps of the root certificate.
+    pub fn root_ca_config_maps(&mut self) -> &mut Informer<ConfigMap> {
+        let client = &self.client;
+        let config = Config::default().fields(&format!("metadata.name={}", root_ca::NAME));
+        self.root_ca_config_maps.get_or_insert_with(|| Informer::new(Api::all(client.clone()), config, &[]))
+    }
+
     /// Runs what was asked for; it stops when the set is dropped.
     pub fn run(self) -> JoinSet<()> {
         let mut watches = JoinSet::new();
@@ -73,6 +101,8 @@ impl Informers {
         self.nodes.map(|informer| watches.spawn(informer.run()));
         self.namespaces.map(|informer| watches.spawn(informer.run()));
         self.leases.map(|informer| watches.spawn(informer.run()));
+        self.default_service_accounts.map(|informer| watches.spawn(informer.run()));
+        self.root_ca_config_maps.map(|informer| watches.spawn(informer.run()));
         watches
     }
 }

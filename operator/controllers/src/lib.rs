@@ -9,6 +9,8 @@ pub mod namespace;
 pub mod node_lifecycle;
 mod options;
 pub mod pod_gc;
+pub mod root_ca;
+pub mod service_account;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -64,7 +66,15 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
         controllers.push(node_lifecycle::controller(&context, &mut informers, grace_period).boxed());
     }
     if options.runs("pod-garbage-collector") {
-        controllers.push(pod_gc::controller(&context, &mut informers).boxed());
+        controllers.push(pod_gc::controller(&context, &mut informers, options.terminated_pod_gc_threshold).boxed());
+    }
+    if options.runs("root-ca-cert-publisher")
+        && let Some(root_ca) = options.root_ca()?
+    {
+        controllers.push(root_ca::controller(&context, &mut informers, root_ca).boxed());
+    }
+    if options.runs("serviceaccount") {
+        controllers.push(service_account::controller(&context, &mut informers).boxed());
     }
     let _watches = informers.run();
     context.ready.set();

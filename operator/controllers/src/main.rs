@@ -18,7 +18,11 @@ struct Command {
 
 fn main() -> std::process::ExitCode {
     let Command { options, client, log } = process::parse();
-    runtime::process::main("controller-manager", &client, &log, |client, shutdown| {
-        controllers::run(options, client, shutdown, Box::new(|| ()))
+    runtime::process::main("controller-manager", &client, &log, |connected, shutdown| {
+        let from = client.clone();
+        async move {
+            let options = options.with_authorities_of(&from).await?;
+            controllers::run(options, connected, shutdown, Box::new(|| ())).await
+        }
     })
 }

@@ -1,20 +1,30 @@
 //! Flags of the controller manager, named as upstream's.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use runtime::{Error, HealthOptions, LeaderElectionOptions, flags};
+use runtime::{ClientOptions, Error, HealthOptions, LeaderElectionOptions, flags};
 
 /// Flags of the controller manager.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Controllers to run: `*` all, `name` that one, `-name` not that one.
-    /// They are app, garbage-collector, namespace, node-lifecycle, pod-garbage-collector.
+    /// They are app, garbage-collector, namespace, node-lifecycle, pod-garbage-collector, root-ca-cert-publisher,
+    /// serviceaccount.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "*", allow_hyphen_values = true)]
     pub controllers: Vec<String>,
     /// How long a node's Lease may go without renewal before the node is marked unhealthy.
     #[arg(long, value_name = "DURATION", default_value = "50s", value_parser = flags::duration)]
     pub node_monitor_grace_period: Duration,
+    /// The authorities (PEM) by which Pods know the API server, published in every namespace; without it, those of the
+    /// kubeconfig.
+    #[arg(long, value_name = "FILE")]
+    pub root_ca_file: Option<PathBuf>,
+    /// The kubeconfig's authorities.
+    #[arg(skip)]
+    pub kubeconfig_ca: Option<Arc<str>>,
     /// How many Apps are worked on at once.
     #[arg(long, value_name = "N", default_value_t = 8)]
     pub concurrent_app_syncs: usize,
@@ -24,6 +34,9 @@ pub struct Options {
     /// How many namespaces are emptied at once.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub concurrent_namespace_syncs: usize,
+    /// How many Pods that have ended are kept before the oldest are deleted; 0 keeps all.
+    #[arg(long, value_name = "N", default_value_t = 12500)]
+    pub terminated_pod_gc_threshold: usize,
     /// Leader election.
     #[command(flatten)]
     pub leader_election: LeaderElectionOptions,
@@ -37,9 +50,12 @@ impl Default for Options {
         Self {
             controllers: vec!["*".into()],
             node_monitor_grace_period: Duration::from_secs(50),
+            root_ca_file: None,
+            kubeconfig_ca: None,
             concurrent_app_syncs: 8,
             concurrent_gc_syncs: 20,
             concurrent_namespace_syncs: 10,
+            terminated_pod_gc_threshold: 12500,
             leader_election: LeaderElectionOptions::default(),
             health: HealthOptions::default(),
         }
@@ -47,9 +63,37 @@ impl Default for Options {
 }
 
 /// The controllers there are.
-pub const CONTROLLERS: [&str; 5] = ["app", "garbage-collector", "namespace", "node-lifecycle", "pod-garbage-collector"];
+pub const CONTROLLERS: [&str; 7] = [
+    "app",
+    "garbage-collector",
+    "namespace",
+    "node-lifecycle",
+    "pod-garbage-collector",
+    "root-ca-cert-publisher",
+    "serviceaccount",
+];
 
 impl Options {
+    /// The same options, with the authorities of the client's configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when there is none.
+    pub async fn with_authorities_of(self, client: &ClientOptions) -> Result<Self, Error> {
+        let kubeconfig_ca = runtime::client::certificate_authority(client).await?.map(Arc::from);
+        Ok(Self { kubeconfig_ca, ..self })
+    }
+
+    /// The authorities to publish, PEM; none where neither a flag nor the kubeconfig names any.
+    ///
+    /// # Errors
+    /// [`Error::Flag`] for a file that cannot be read.
+    pub fn root_ca(&self) -> Result<Option<Arc<str>>, Error> {
+        let Some(file) = &self.root_ca_file else { return Ok(self.kubeconfig_ca.clone()) };
+        let read = std::fs::read_to_string(file);
+        let failed = |error| Error::Flag { flag: "root-ca-file", message: format!("{}: {error}", file.display()) };
+        read.map(|pem| Some(Arc::from(pem))).map_err(failed)
+    }
+
     /// Whether a controller is to run: the first entry that names it decides, else `*`.
     pub fn runs(&self, name: &str) -> bool {
         for entry in &self.controllers {

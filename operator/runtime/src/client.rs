@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::header::{HeaderValue, USER_AGENT};
 use hyper::body::Incoming;
 use hyper_rustls::{FixedServerNameResolver, HttpsConnector, HttpsConnectorBuilder};
@@ -46,15 +48,43 @@ pub struct ClientOptions {
 /// # Errors
 /// [`Error::Config`] when there is no usable kubeconfig. Nothing is sent yet.
 pub async fn connect(options: &ClientOptions, component: &str) -> Result<Client, Error> {
+    client(config(options).await?, component).map_err(|error| Error::Config(crate::error::chain(&error)))
+}
+
+/// The authorities (PEM) that the API server is trusted by, where the flags' configuration names them.
+///
+/// # Errors
+/// [`Error::Config`] when there is no usable kubeconfig.
+pub async fn certificate_authority(options: &ClientOptions) -> Result<Option<String>, Error> {
+    let authorities = config(options).await?.root_cert.unwrap_or_default();
+    let pem: String = authorities.iter().map(|der| pem(der)).collect();
+    Ok(Some(pem).filter(|pem| !pem.is_empty()))
+}
+
+/// A certificate in PEM's form, lines of 64 characters.
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = String::from("-----BEGIN CERTIFICATE-----\n");
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        let (line, more) = rest.split_at(rest.len().min(64));
+        pem.push_str(line);
+        pem.push('\n');
+        rest = more;
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
+}
+
+async fn config(options: &ClientOptions) -> Result<Config, Error> {
     let failed = |error: &dyn std::error::Error| Error::Config(crate::error::chain(error));
-    let config = match &options.kubeconfig {
+    match &options.kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path).map_err(|error| failed(&error))?;
-            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(|error| failed(&error))?
+            Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.map_err(|error| failed(&error))
         }
-        None => Config::infer().await.map_err(|error| failed(&error))?,
-    };
-    client(config, component).map_err(|error| failed(&error))
+        None => Config::infer().await.map_err(|error| failed(&error)),
+    }
 }
 
 /// A client of a configuration.

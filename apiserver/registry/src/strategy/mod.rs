@@ -40,15 +40,6 @@ pub enum GarbageCollection {
     Unsupported,
 }
 
-/// How a deletion of a kind's own begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Begun {
-    /// The object, changed, stays until somebody finishes it.
-    Stays,
-    /// It goes at once.
-    Goes,
-}
-
 /// A kind's own rules. Objects are in the version of the request.
 pub trait Strategy: Send + Sync + Debug {
     /// What the shared rules need to know.
@@ -101,10 +92,10 @@ pub trait Strategy: Send + Sync + Debug {
         false
     }
 
-    /// What a deletion does first, for kinds that end in their own way (namespaces, definitions); `None` for the usual way. The
-    /// object may be changed.
-    fn begin_delete(&self, _object: &mut Value, _now: &str) -> Option<Begun> {
-        None
+    /// Whether a deletion only changes the object, for kinds that end in their own way (namespaces, definitions). False:
+    /// it is deleted as everything else.
+    fn begin_delete(&self, _object: &mut Value, _now: &str) -> bool {
+        false
     }
 
     /// Whether an object without finalizers that is being deleted may go on an update. Namespaces and definitions wait for

@@ -213,11 +213,8 @@ fn plan(row: &Arc<Row>, current: &Current, options: &DeleteOptions, registry: &R
         bump(&mut object);
         graceful = Some(seconds);
     }
-    if let Some(step) = row.strategy.begin_delete(&mut object, &time::format_time(now)) {
-        return Ok(match step {
-            crate::strategy::Begun::Stays => Step::Mark(object, AfterMark::Stay),
-            crate::strategy::Begun::Goes => Step::Remove,
-        });
+    if row.strategy.begin_delete(&mut object, &time::format_time(now)) {
+        return Ok(Step::Mark(object, AfterMark::Stay));
     }
     settle_finalizers(&mut object, row, options);
     let pending = object.finalizers().next().is_some();

@@ -20,6 +20,7 @@ use runtime::{Change, Context, Error, ObjectKey, Outcome, Store, WorkQueue};
 use serde_json::json;
 
 use crate::informers::{Informers, PODS_BY_NAMESPACE, PODS_BY_OWNER};
+use crate::namespace;
 use plan::{Observed, Plan};
 use unseen::Unseen;
 
@@ -124,12 +125,6 @@ fn availability_changed(change: &Change<'_, App>) -> bool {
     }
 }
 
-/// Whether a Pod was refused because its namespace is being emptied: the App goes with it.
-fn is_terminating(status: &kube::core::Status) -> bool {
-    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
-    causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
-}
-
 /// The App that controls a Pod.
 fn owner(pod: &Pod) -> Option<ObjectKey> {
     let owner = pod.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
@@ -203,7 +198,7 @@ impl Controller {
             match outcome {
                 // The Pod is there: the cache has not seen it yet.
                 Err(kube::Error::Api(status)) if status.reason == "AlreadyExists" => current = false,
-                Err(kube::Error::Api(status)) if is_terminating(&status) => (),
+                Err(kube::Error::Api(status)) if namespace::is_terminating(&status) => (), // the App goes with it
                 Err(kube::Error::Api(status)) if matches!(status.code, 403 | 404 | 422) => {
                     refused = Some(status.message.clone());
                     outcomes.push(Err(kube::Error::Api(status)));
@@ -234,6 +229,8 @@ impl Controller {
     async fn delete(&self, app: &App, delete: &plan::Delete) -> kube::Result<()> {
         let pods = Api::<Pod>::namespaced(self.client.clone(), &app.namespace().unwrap_or_default());
         let parameters = DeleteParams {
+            // Where the node is gone nobody is left to end it with grace.
+            grace_period_seconds: self.is_gone(&delete.node).await?.then_some(0),
             preconditions: Some(Preconditions { uid: Some(delete.uid.clone()), resource_version: None }),
             ..DeleteParams::default()
         };
@@ -247,6 +244,14 @@ impl Controller {
             Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether a node is no more, by a live read where the cache does not know it.
+    async fn is_gone(&self, node: &str) -> kube::Result<bool> {
+        if node.is_empty() || self.nodes.contains(&ObjectKey::new("", node)) {
+            return Ok(false);
+        }
+        Ok(Api::<Node>::all(self.client.clone()).get_metadata_opt(node).await?.is_none())
     }
 
     async fn create(&self, key: &ObjectKey, app: &App, pod: &Pod) -> kube::Result<()> {

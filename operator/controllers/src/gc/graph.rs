@@ -57,6 +57,13 @@ pub enum Task {
     AttemptToDelete(String),
     /// The object of this uid gives its dependents up.
     AttemptToOrphan(String),
+    /// The object of this uid names an owner that lives in another namespace.
+    TellOfOwner {
+        /// The object.
+        dependent: String,
+        /// The owner.
+        owner: String,
+    },
 }
 
 /// The graph. An owner that no watch has shown is not in it, though others may depend on it.
@@ -80,6 +87,11 @@ impl Graph {
             if !self.objects.contains_key(&owner.uid) && !owners_before.contains(owner) {
                 tasks.push(Task::AttemptToDelete(uid.clone()));
             }
+            if !owners_before.contains(owner)
+                && let Some(known) = self.objects.get(&owner.uid)
+            {
+                self.check_reference(&uid, &now, owner, known, &mut tasks);
+            }
             // A new dependent of something that is on its way out follows it.
             if self.objects.get(&owner.uid).is_some_and(|owner| owner.deleting_dependents) {
                 tasks.push(Task::AttemptToDelete(uid.clone()));
@@ -94,6 +106,15 @@ impl Graph {
                 tasks.push(Task::AttemptToDelete(owner.uid.clone()));
             }
         }
+        if before.is_none() {
+            // Others may have named it before it was seen, wrongly.
+            for dependent in self.dependents_of(&uid) {
+                let Some(found) = self.objects.get(&dependent) else { continue };
+                for reference in found.owners.iter().filter(|owner| owner.uid == uid) {
+                    self.check_reference(&dependent, found, reference, &now, &mut tasks);
+                }
+            }
+        }
         if now.orphaning && !before.as_ref().is_some_and(|before| before.orphaning) {
             tasks.push(Task::AttemptToOrphan(uid.clone()));
         }
@@ -104,6 +125,24 @@ impl Graph {
         tasks.sort_by(|a, b| format!("{a:?}").cmp(&format!("{b:?}")));
         tasks.dedup();
         tasks
+    }
+
+    /// A reference that does not fit the owner it names is looked at, and told of where that owner lives elsewhere.
+    fn check_reference(
+        &self,
+        uid: &str,
+        dependent: &Object,
+        reference: &OwnerReference,
+        owner: &Object,
+        tasks: &mut Vec<Task>,
+    ) {
+        let elsewhere = !owner.at.namespace.is_empty() && owner.at.namespace != dependent.at.namespace;
+        if elsewhere {
+            tasks.push(Task::TellOfOwner { dependent: uid.to_owned(), owner: reference.uid.clone() });
+        }
+        if elsewhere || owner.at.name != reference.name || owner.at.resource.kind != reference.kind {
+            tasks.push(Task::AttemptToDelete(uid.to_owned()));
+        }
     }
 
     /// The object of a uid is gone.
@@ -230,6 +269,19 @@ mod tests {
             graph.applied(at("owner"), &meta("owner", "", Some(ORPHAN))),
             [Task::AttemptToOrphan("owner".into())]
         );
+    }
+
+    #[test]
+    fn an_owner_in_another_namespace_is_told_of_whichever_is_seen_first() {
+        let far = Coordinates { namespace: "elsewhere".into(), ..at("owner") };
+        let told = [delete("child"), Task::TellOfOwner { dependent: "child".into(), owner: "owner".into() }];
+        let mut graph = Graph::default();
+        graph.applied(far.clone(), &meta("owner", "", None));
+        assert_eq!(graph.applied(at("child"), &meta("child", "owner", None)), told);
+        assert_eq!(graph.applied(at("child"), &meta("child", "owner", None)), [], "once");
+        let mut graph = Graph::default();
+        graph.applied(at("child"), &meta("child", "owner", None));
+        assert_eq!(graph.applied(far, &meta("owner", "", None)), told);
     }
 
     #[test]

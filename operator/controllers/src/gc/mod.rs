@@ -15,7 +15,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference}
 use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions};
 use kube::core::discovery::ApiResource;
 use kube::{Api, Client};
-use runtime::events::Recorder;
+use runtime::events::CoreRecorder;
 use runtime::{Context, Error, Outcome, WorkQueue};
 use serde_json::json;
 
@@ -32,7 +32,7 @@ const REMEMBERED: usize = 10_000;
 
 struct Collector {
     client: Client,
-    recorder: Recorder,
+    recorder: CoreRecorder,
     monitors: Arc<Monitors>,
     /// Owners that a live read did not find, as seen from a namespace; a uid never comes back.
     absent: Mutex<HashSet<[String; 5]>>,
@@ -44,7 +44,7 @@ pub fn controller(context: &Context, concurrency: usize) -> impl Future<Output =
     let monitors = Monitors::new(context.client.clone(), queue.clone());
     let collector = Arc::new(Collector {
         client: context.client.clone(),
-        recorder: context.recorder.clone(),
+        recorder: context.recorder.core("garbage-collector-controller"),
         monitors: monitors.clone(),
         absent: Mutex::default(),
     });
@@ -84,6 +84,10 @@ impl Collector {
         let outcome = match task {
             Task::AttemptToDelete(uid) => self.attempt_to_delete(&uid).await,
             Task::AttemptToOrphan(uid) => self.attempt_to_orphan(&uid).await,
+            Task::TellOfOwner { dependent, owner } => {
+                self.tell_of_owner(&dependent, &owner);
+                Ok(Outcome::Done)
+            }
         };
         match outcome {
             // It may be served again, or never: no news each time.
@@ -169,7 +173,19 @@ impl Collector {
         }
     }
 
-    /// What is known of an owner; none when the reference can never be right, which is told.
+    /// Tells of an owner that is not where the object is.
+    fn tell_of_owner(&self, dependent: &str, owner: &str) {
+        let Some(object) = self.object(dependent) else { return };
+        let Some(of) = object.owners.iter().find(|found| found.uid == owner) else { return };
+        let (kind, namespace) = (format!("{}/{}", of.api_version, of.kind), &object.at.namespace);
+        let message = format!(
+            "ownerRef [{kind}, namespace: {namespace}, name: {}, uid: {owner}] does not exist in namespace \"{namespace}\"",
+            of.name
+        );
+        self.recorder.warning(reference(dependent, &object.at), "OwnerRefInvalidNamespace", message);
+    }
+
+    /// What is known of an owner; none when the reference can never be right.
     async fn look_up(&self, owner: &OwnerReference, at: &Coordinates) -> Result<Option<Owner>, Doubt> {
         let known = self.object(&owner.uid).filter(|known| {
             known.at.name == owner.name
@@ -189,13 +205,7 @@ impl Collector {
             return Err(Doubt::UnknownKind { api_version: owner.api_version.clone(), kind: owner.kind.clone() });
         };
         if served.namespaced && at.namespace.is_empty() {
-            let note = format!(
-                "ownerRef [{}/{}, namespace: , name: {}, uid: {}] does not exist in namespace \"\": a cluster-scoped \
-                 object cannot have a namespaced owner",
-                owner.api_version, owner.kind, owner.name, owner.uid
-            );
-            self.recorder.warning(reference(at), "OwnerRefInvalidNamespace", "GarbageCollecting", note);
-            return Ok(None);
+            return Ok(None); // told of when the owner is seen
         }
         let namespace = if served.namespaced { at.namespace.as_str() } else { "" };
         let found = match api(&self.client, &served.resource, namespace).get_metadata(&owner.name).await {
@@ -307,12 +317,13 @@ fn api(client: &Client, resource: &ApiResource, namespace: &str) -> Api<DynamicO
     }
 }
 
-fn reference(at: &Coordinates) -> ObjectReference {
+fn reference(uid: &str, at: &Coordinates) -> ObjectReference {
     ObjectReference {
         api_version: Some(at.resource.api_version.clone()),
         kind: Some(at.resource.kind.clone()),
         name: Some(at.name.clone()),
         namespace: Some(at.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+        uid: Some(uid.to_owned()),
         ..ObjectReference::default()
     }
 }

@@ -1,32 +1,31 @@
 //! The namespace controller: empties a namespace that is being deleted, then lets it go.
 
+mod content;
 mod plan;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, NamespaceStatus};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{DeleteParams, DynamicObject, ListParams, Patch, PatchParams, Preconditions, PropagationPolicy};
+use kube::api::PostParams;
 use kube::{Api, Client, ResourceExt};
-use runtime::{Change, Context, Error, ObjectKey, Outcome, Store, WorkQueue};
-use serde_json::json;
+use runtime::{Change, Context, Error, Outcome, WorkQueue};
 
-use crate::discovery::{self, Served};
 use crate::informers::Informers;
 use plan::Found;
 
 /// The finalizer in a namespace's spec that is this controller's.
 const FINALIZER: &str = "kubernetes";
-/// Resources of one namespace looked at together.
-const CONCURRENT_RESOURCES: usize = 16;
-/// The longest wait between two rounds over a namespace that does not become empty.
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// How long after its deletion a namespace is first looked at: another server may not know of it yet, and let something
+/// in.
+const SETTLES: Duration = Duration::from_secs(5);
+/// The longest wait after errors.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 
 struct Controller {
+    namespaces: Api<Namespace>,
     client: Client,
-    namespaces: Store<Namespace>,
 }
 
 /// Hooks the controller up to the informers; the future works for as long as it is polled.
@@ -40,14 +39,14 @@ pub fn controller(
         let queue = queue.clone();
         move |change| {
             if let Change::Applied { new, .. } = change
-                && is_to_be_emptied(new)
+                && is_to_be_finalized(new)
             {
-                queue.add(new.name_any());
+                queue.add_after(new.name_any(), SETTLES);
             }
         }
     });
-    let controller =
-        Arc::new(Controller { client: context.client.clone(), namespaces: informers.namespaces().store() });
+    let client = context.client.clone();
+    let controller = Arc::new(Controller { namespaces: Api::all(client.clone()), client });
     async move {
         let work = |name| {
             let controller = controller.clone();
@@ -58,136 +57,94 @@ pub fn controller(
     }
 }
 
-fn is_to_be_emptied(namespace: &Namespace) -> bool {
-    namespace.metadata.deletion_timestamp.is_some()
-        && namespace
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.finalizers.as_ref())
-            .is_some_and(|finalizers| finalizers.iter().any(|finalizer| finalizer == FINALIZER))
+/// Whether a namespace takes new objects.
+pub fn is_active(namespace: &Namespace) -> bool {
+    namespace.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Active")
+}
+
+/// Whether an object was refused because its namespace is being emptied: there is nothing left to do for it.
+pub fn is_terminating(status: &kube::core::Status) -> bool {
+    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    causes.iter().any(|cause| cause.reason == "NamespaceTerminating")
+}
+
+fn is_to_be_finalized(namespace: &Namespace) -> bool {
+    namespace.metadata.deletion_timestamp.is_some() && !finalizers(namespace).is_empty()
+}
+
+fn finalizers(namespace: &Namespace) -> &[String] {
+    namespace.spec.as_ref().and_then(|spec| spec.finalizers.as_deref()).unwrap_or_default()
 }
 
 impl Controller {
     async fn empty(&self, name: String) -> kube::Result<Outcome> {
-        let Some(namespace) = self.namespaces.get(&ObjectKey::new("", name.as_str())) else { return Ok(Outcome::Done) };
-        if !is_to_be_emptied(&namespace) {
+        let Some(namespace) = self.namespaces.get_opt(&name).await? else { return Ok(Outcome::Done) };
+        let Some(deleted_at) = namespace.metadata.deletion_timestamp.clone() else { return Ok(Outcome::Done) };
+        if finalizers(&namespace).is_empty() {
             return Ok(Outcome::Done);
         }
-        let found = self.delete_content(&name).await;
+        let found = content::delete(&self.client, &name, &deleted_at).await;
+        let namespace = match self.write_conditions(namespace, &found).await? {
+            Written::Gone => return Ok(Outcome::Done),
+            Written::Changed => return Ok(Outcome::Retry),
+            Written::Is(namespace) => *namespace,
+        };
         if found.is_empty() {
-            return self.finalize(&namespace).await;
+            return self.finalize(namespace).await;
         }
         tracing::debug!(namespace = name, ?found, "not empty yet");
-        self.write_conditions(&namespace, &found).await?;
-        Ok(Outcome::Retry)
-    }
-
-    /// One round: what is there is told to go. The namespace is empty when a round finds nothing.
-    async fn delete_content(&self, namespace: &str) -> Found {
-        let served = match discovery::discover(&self.client).await {
-            Ok(served) => served,
-            Err(error) => return Found { discovery_failure: Some(error.to_string()), ..Found::default() },
-        };
-        let rounds: Vec<_> = served
-            .into_iter()
-            .filter(|of| of.namespaced && of.supports(&["list", "delete"]))
-            .map(|of| self.delete_resource(of, namespace))
-            .collect();
-        let mut found = Found::default();
-        let mut rounds = futures::stream::iter(rounds).buffer_unordered(CONCURRENT_RESOURCES);
-        while let Some((name, outcome)) = rounds.next().await {
-            match outcome {
-                Ok(finalizers) => {
-                    if !finalizers.is_empty() {
-                        found.remaining.insert(name, finalizers.len());
-                    }
-                    for finalizer in finalizers.into_iter().flatten() {
-                        *found.finalizers.entry(finalizer).or_default() += 1;
-                    }
-                }
-                Err(error) => found.deletion_failures.push(format!("{name}: {error}")),
-            }
+        if found.failed() || found.takes.is_zero() {
+            return Ok(Outcome::Retry);
         }
-        found.deletion_failures.sort();
-        found
+        Ok(Outcome::After(found.takes / 2 + Duration::from_secs(1)))
     }
 
-    /// Deletes what there is of a resource; tells the finalizers of each object found.
-    async fn delete_resource(&self, of: Served, namespace: &str) -> (String, kube::Result<Vec<Vec<String>>>) {
-        let api = Api::<DynamicObject>::namespaced_with(self.client.clone(), namespace, &of.resource);
-        let deleted = async {
-            let list = match api.list_metadata(&ListParams::default()).await {
-                // It is not served any more, or cannot be listed: upstream passes over both.
-                Err(kube::Error::Api(status)) if matches!(status.code, 404 | 405) => return Ok(Vec::new()),
-                list => list?,
-            };
-            if list.items.is_empty() {
-                return Ok(Vec::new());
-            }
-            let background =
-                DeleteParams { propagation_policy: Some(PropagationPolicy::Background), ..DeleteParams::default() };
-            let going = list.items.iter().all(|item| item.metadata.deletion_timestamp.is_some());
-            if going {
-                // They have been told; telling them again changes nothing.
-            } else if of.supports(&["deletecollection"]) {
-                api.delete_collection(&background, &ListParams::default()).await?;
-            } else {
-                for item in &list.items {
-                    match api.delete(&item.name_any(), &background).await {
-                        Err(kube::Error::Api(status)) if status.code == 404 => (),
-                        deleted => drop(deleted?),
-                    }
-                }
-            }
-            Ok(list.items.into_iter().map(|item| item.metadata.finalizers.unwrap_or_default()).collect())
-        }
-        .await;
-        (of.name(), deleted)
-    }
-
-    async fn write_conditions(&self, namespace: &Namespace, found: &Found) -> kube::Result<()> {
+    async fn write_conditions(&self, mut namespace: Namespace, found: &Found) -> kube::Result<Written> {
         let before = namespace.status.as_ref().and_then(|status| status.conditions.as_deref()).unwrap_or_default();
-        let Some(conditions) = plan::conditions(before, found, Timestamp::now()) else { return Ok(()) };
-        let patch = json!({
-            "metadata": {"uid": namespace.metadata.uid},
-            "status": {"phase": "Terminating", "conditions": conditions},
-        });
-        let written = Api::<Namespace>::all(self.client.clone())
-            .patch_status(&namespace.name_any(), &PatchParams::default(), &Patch::Strategic(patch))
-            .await;
-        match written {
-            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-            written => written.map(|_| ()),
-        }
+        let Some(conditions) = plan::conditions(before, found, Timestamp::now()) else {
+            return Ok(Written::Is(Box::new(namespace)));
+        };
+        namespace.status = Some(NamespaceStatus { conditions: Some(conditions), phase: Some("Terminating".into()) });
+        let written = self.namespaces.replace_status(&namespace.name_any(), &PostParams::default(), &namespace).await;
+        Written::of(written)
     }
 
     /// Takes this controller's finalizer off the spec; with the last one the namespace goes.
-    async fn finalize(&self, namespace: &Namespace) -> kube::Result<Outcome> {
-        let name = namespace.name_any();
-        let mut finalized = namespace.clone();
-        if let Some(finalizers) = finalized.spec.as_mut().and_then(|spec| spec.finalizers.as_mut()) {
+    async fn finalize(&self, mut namespace: Namespace) -> kube::Result<Outcome> {
+        if !finalizers(&namespace).iter().any(|finalizer| finalizer == FINALIZER) {
+            return Ok(Outcome::Done);
+        }
+        if let Some(finalizers) = namespace.spec.as_mut().and_then(|spec| spec.finalizers.as_mut()) {
             finalizers.retain(|finalizer| finalizer != FINALIZER);
+            finalizers.sort();
+            finalizers.dedup();
         }
-        let api = Api::<Namespace>::all(self.client.clone());
-        match api.replace_subresource("finalize", &name, &kube::api::PostParams::default(), &finalized).await {
-            Ok(_) => (),
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(Outcome::Done),
-            Err(kube::Error::Api(status)) if status.code == 409 => return Ok(Outcome::Retry),
-            Err(error) => return Err(error),
-        }
-        // A server may leave the removal of what has no finalizer left to a second deletion.
-        let gone = DeleteParams {
-            preconditions: Some(Preconditions { uid: namespace.metadata.uid.clone(), resource_version: None }),
-            ..DeleteParams::default()
-        };
-        match api.get_metadata_opt(&name).await? {
-            Some(left) if left.metadata.uid == namespace.metadata.uid && left.metadata.finalizers.is_none() => {
-                match api.delete(&name, &gone).await {
-                    Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(Outcome::Done),
-                    deleted => deleted.map(|_| Outcome::Done),
-                }
-            }
-            _ => Ok(Outcome::Done),
+        let name = namespace.name_any();
+        let written = self.namespaces.replace_subresource("finalize", &name, &PostParams::default(), &namespace).await;
+        Ok(match Written::of(written)? {
+            Written::Gone | Written::Is(_) => Outcome::Done,
+            Written::Changed => Outcome::Retry,
+        })
+    }
+}
+
+/// What became of a write.
+enum Written {
+    /// It is done; the namespace as it is now.
+    Is(Box<Namespace>),
+    /// The namespace was changed by somebody else: everything is to be looked at anew.
+    Changed,
+    /// There is no namespace any more.
+    Gone,
+}
+
+impl Written {
+    fn of(written: kube::Result<Namespace>) -> kube::Result<Self> {
+        match written {
+            Ok(namespace) => Ok(Self::Is(Box::new(namespace))),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(Self::Gone),
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Self::Changed),
+            Err(error) => Err(error),
         }
     }
 }

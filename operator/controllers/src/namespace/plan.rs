@@ -1,6 +1,7 @@
 //! What the conditions of a namespace say while it is emptied, in upstream's words. Pure.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::NamespaceCondition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -13,16 +14,23 @@ pub struct Found {
     pub discovery_failure: Option<String>,
     /// Why content could not be deleted.
     pub deletion_failures: Vec<String>,
-    /// How many objects of each resource were there: `pods`, `widgets.example.com`.
+    /// How many objects of each resource are there still: `pods.`, `widgets.example.com`.
     pub remaining: BTreeMap<String, usize>,
     /// How many objects hold each finalizer.
     pub finalizers: BTreeMap<String, usize>,
+    /// How long what is there is expected to take.
+    pub takes: Duration,
 }
 
 impl Found {
     /// Whether the namespace is known to be empty.
     pub fn is_empty(&self) -> bool {
-        self.discovery_failure.is_none() && self.deletion_failures.is_empty() && self.remaining.is_empty()
+        !self.failed() && self.remaining.is_empty()
+    }
+
+    /// Whether something could not be found out or be deleted.
+    pub fn failed(&self) -> bool {
+        self.discovery_failure.is_some() || !self.deletion_failures.is_empty()
     }
 }
 
@@ -34,7 +42,7 @@ fn verdicts(found: &Found) -> [(&'static str, bool, &'static str, String); 5] {
         each.join(", ")
     };
     let discovery = match &found.discovery_failure {
-        Some(why) => (true, "DiscoveryFailed", format!("Discovery failed for some groups: {why}")),
+        Some(why) => (true, "DiscoveryFailed", why.clone()),
         None => (false, "ResourcesDiscovered", "All resources successfully discovered".to_owned()),
     };
     let deletion = match found.deletion_failures.as_slice() {
@@ -103,7 +111,7 @@ mod tests {
     #[test]
     fn conditions_say_what_is_left_in_upstreams_words() {
         let found = Found {
-            remaining: [("pods".to_owned(), 2), ("widgets.example.com".to_owned(), 1)].into(),
+            remaining: [("pods.".to_owned(), 2), ("widgets.example.com".to_owned(), 1)].into(),
             finalizers: [("example.com/hold".to_owned(), 1)].into(),
             deletion_failures: vec!["secrets: nope".to_owned()],
             ..Found::default()
@@ -127,7 +135,7 @@ mod tests {
                 "NamespaceDeletionDiscoveryFailure=False ResourcesDiscovered: All resources successfully discovered",
                 "NamespaceDeletionGroupVersionParsingFailure=False ParsedGroupVersions: All legacy kube types successfully parsed",
                 "NamespaceDeletionContentFailure=True ContentDeletionFailed: Failed to delete all resource types, 1 remaining: secrets: nope",
-                "NamespaceContentRemaining=True SomeResourcesRemain: Some resources are remaining: pods has 2 resource instances, widgets.example.com has 1 resource instances",
+                "NamespaceContentRemaining=True SomeResourcesRemain: Some resources are remaining: pods. has 2 resource instances, widgets.example.com has 1 resource instances",
                 "NamespaceFinalizersRemaining=True SomeFinalizersRemain: Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances",
             ]
         );

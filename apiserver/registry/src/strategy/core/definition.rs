@@ -4,7 +4,7 @@ use apimachinery::ObjectExt;
 use apimachinery::field::{Error, ErrorList, Path};
 use serde_json::{Value, json};
 
-use crate::strategy::{Begun, Facts, Generation, Scope, Strategy};
+use crate::strategy::{Facts, Generation, Scope, Strategy};
 
 const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 
@@ -123,9 +123,9 @@ impl Strategy for Definition {
         errors
     }
 
-    fn begin_delete(&self, object: &mut Value, now: &str) -> Option<Begun> {
+    fn begin_delete(&self, object: &mut Value, now: &str) -> bool {
         if object.deletion_timestamp().is_some() {
-            return None;
+            return false;
         }
         object.set_deletion_timestamp(Some(now));
         if !object.has_finalizer(FINALIZER) {
@@ -143,7 +143,7 @@ impl Strategy for Definition {
             conditions.retain(|condition| condition["type"] != "Terminating");
             conditions.push(condition);
         }
-        Some(Begun::Stays)
+        true
     }
 }
 

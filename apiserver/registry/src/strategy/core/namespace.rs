@@ -5,7 +5,7 @@ use apimachinery::ObjectExt;
 use apimachinery::validation::{self, NameFn};
 use serde_json::{Value, json};
 
-use crate::strategy::{Begun, Facts, Scope, StatusOnCreate, Strategy};
+use crate::strategy::{Facts, Scope, StatusOnCreate, Strategy};
 use crate::table::Row;
 
 const FINALIZER: &str = "kubernetes";
@@ -52,14 +52,14 @@ impl Strategy for Namespace {
         }
     }
 
-    fn begin_delete(&self, object: &mut Value, now: &str) -> Option<Begun> {
+    fn begin_delete(&self, object: &mut Value, now: &str) -> bool {
         if object.deletion_timestamp().is_none() {
             object.set_deletion_timestamp(Some(now));
             object["status"]["phase"] = json!("Terminating");
-            return Some(Begun::Stays);
+            return true;
         }
-        let pending = !finalizers(object).is_empty() || object.finalizers().next().is_some();
-        Some(if pending { Begun::Stays } else { Begun::Goes })
+        // Once it is empty it is deleted as everything else.
+        !finalizers(object).is_empty()
     }
 
     fn may_be_removed(&self, object: &Value) -> bool {
