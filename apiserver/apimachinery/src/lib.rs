@@ -2,6 +2,7 @@
 //!
 //! Objects are [`serde_json::Value`]s. Errors carry upstream's words, because clients read them.
 
+pub mod diff;
 pub mod field;
 pub mod gvk;
 pub mod meta;

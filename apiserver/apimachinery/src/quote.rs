@@ -5,7 +5,7 @@ use std::io;
 
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::ser::Formatter;
+use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
 
 /// Displays a string as Go's `%q` does.
 #[derive(Clone, Copy, Debug)]
@@ -54,14 +54,59 @@ pub fn is_print(c: char) -> bool {
 
 /// The value as Go's `json.Marshal` writes it: compact, with `<`, `>`, `&`, U+2028 and U+2029 escaped.
 pub fn go_json<T: Serialize + ?Sized>(value: &T) -> String {
-    let mut bytes = Vec::new();
-    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, GoFormatter));
+    String::from_utf8(go_json_bytes(value)).unwrap_or_default()
+}
+
+/// As [`go_json`], as bytes. What cannot be written as JSON (no [`Value`] is that) is nothing.
+pub fn go_json_bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(256);
+    match write_go_json(&mut bytes, value) {
+        Ok(()) => bytes,
+        Err(_) => Vec::new(),
+    }
+}
+
+/// As [`go_json`], appended to what is there.
+///
+/// # Errors
+/// Of a value that cannot be written as JSON.
+pub fn write_go_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> serde_json::Result<()> {
+    value.serialize(&mut serde_json::Serializer::with_formatter(out, GoFormatter(CompactFormatter)))
+}
+
+/// The value as Go's `json.MarshalIndent` writes it, each level indented by `indent` more.
+pub fn go_json_indented<T: Serialize + ?Sized>(value: &T, indent: &str) -> String {
+    let mut bytes = Vec::with_capacity(1024);
+    let formatter = GoFormatter(PrettyFormatter::with_indent(indent.as_bytes()));
+    let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter));
     written.ok().and_then(|()| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-struct GoFormatter;
+/// Go's numbers and strings in another formatter's layout.
+struct GoFormatter<L>(L);
 
-impl Formatter for GoFormatter {
+macro_rules! layout {
+    ($($method:ident($($argument:ident: $kind:ty),*),)+) => {
+        $(fn $method<W: ?Sized + io::Write>(&mut self, writer: &mut W $(, $argument: $kind)*) -> io::Result<()> {
+            self.0.$method(writer $(, $argument)*)
+        })+
+    };
+}
+
+impl<L: Formatter> Formatter for GoFormatter<L> {
+    layout! {
+        begin_array(),
+        end_array(),
+        begin_array_value(first: bool),
+        end_array_value(),
+        begin_object(),
+        end_object(),
+        begin_object_key(first: bool),
+        end_object_key(),
+        begin_object_value(),
+        end_object_value(),
+    }
+
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
         let size = value.abs();
         let text = if size == 0.0 || (1e-6..1e21).contains(&size) {
@@ -74,17 +119,28 @@ impl Formatter for GoFormatter {
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
-        let mut rest = fragment;
-        while let Some(at) = rest.find(['<', '>', '&', '\u{2028}', '\u{2029}']) {
-            let (plain, special) = rest.split_at(at);
-            writer.write_all(plain.as_bytes())?;
-            let mut chars = special.chars();
-            if let Some(c) = chars.next() {
-                write!(writer, "\\u{:04x}", u32::from(c))?;
-            }
-            rest = chars.as_str();
+        let bytes = fragment.as_bytes();
+        let mut written = 0;
+        let mut at = 0;
+        while let Some(found) = bytes[at..].iter().position(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
+            at += found;
+            let (escape, length) = match bytes[at..] {
+                [b'<', ..] => ("\\u003c", 1),
+                [b'>', ..] => ("\\u003e", 1),
+                [b'&', ..] => ("\\u0026", 1),
+                [0xe2, 0x80, 0xa8, ..] => ("\\u2028", 3),
+                [0xe2, 0x80, 0xa9, ..] => ("\\u2029", 3),
+                _ => {
+                    at += 1;
+                    continue;
+                }
+            };
+            writer.write_all(&bytes[written..at])?;
+            writer.write_all(escape.as_bytes())?;
+            at += length;
+            written = at;
         }
-        writer.write_all(rest.as_bytes())
+        writer.write_all(&bytes[written..])
     }
 }
 

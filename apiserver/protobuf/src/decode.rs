@@ -6,9 +6,9 @@ use serde_json::{Map, Number, Value};
 
 use crate::envelope::{Envelope, MAGIC, content, text};
 use crate::error::DecodeError;
-use crate::table::{Cardinality, Field, Message, Shape, Table, Type};
 use crate::timestamp;
 use crate::wire::{Reader, Wire};
+use schema::types::{Cardinality, Field, Message, Shape, Table, Type};
 
 /// JSON of more levels cannot be read back by the parser of objects.
 const MAX_DEPTH: usize = 127;
@@ -132,7 +132,7 @@ impl Decoder {
             Type::Bool => Value::Bool(false),
             Type::Int32 | Type::Int64 | Type::Double | Type::IntOrString => 0.into(),
             Type::Quantity => "0".into(),
-            Type::Bytes | Type::Time | Type::MicroTime | Type::Raw => Value::Null,
+            Type::Bytes | Type::Time | Type::MicroTime | Type::Raw | Type::Fields => Value::Null,
             // Depth needs no count: no message holds itself but by pointers, lists and maps.
             Type::Message(index) => self.shaped(field, self.table.message(index), &[], 0)?,
         })
@@ -175,7 +175,7 @@ impl Decoder {
             Type::MicroTime => time(name, content(name, wire)?, true)?,
             Type::Quantity => quantity(name, content(name, wire)?)?,
             Type::IntOrString => int_or_string(name, content(name, wire)?)?,
-            Type::Raw => self.raw(name, content(name, wire)?, depth)?,
+            Type::Raw | Type::Fields => self.raw(name, content(name, wire)?, depth)?,
             Type::Message(index) => self.shaped(field, self.table.message(index), content(name, wire)?, depth)?,
         })
     }

@@ -5,9 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 
 use crate::error::EncodeError;
-use crate::table::{Cardinality, Field, Message, Shape, Table, Type};
 use crate::timestamp;
 use crate::wire::Writer;
+use schema::types::{Cardinality, Field, Message, Shape, Table, Type};
 
 /// As deep as the parser of objects reads.
 const MAX_DEPTH: usize = 127;
@@ -30,7 +30,7 @@ impl Encoder {
         if depth > MAX_DEPTH {
             return Err(EncodeError::TooDeep);
         }
-        for field in message.fields.iter().rev() {
+        for field in message.in_wire_order().rev() {
             if let (true, Type::Message(index)) = (field.inline, field.kind) {
                 let mark = self.writer.len();
                 self.message(self.table.message(index), object, depth)?;
@@ -100,7 +100,7 @@ impl Encoder {
                     Type::MicroTime => self.time(string(value)?, true)?,
                     Type::Quantity => self.quantity(value)?,
                     Type::IntOrString => self.int_or_string(value)?,
-                    Type::Raw => self.raw(value)?,
+                    Type::Raw | Type::Fields => self.raw(value)?,
                     Type::Message(index) => self.shaped(self.table.message(index), value, depth)?,
                     Type::String | Type::Bytes | Type::Bool | Type::Int32 | Type::Int64 | Type::Double => {}
                 }

@@ -3,14 +3,13 @@
 //!
 //! An encoded object is an envelope: four magic bytes, then the message `runtime.Unknown`, which names the object's
 //! apiVersion and kind and carries the kind's own message. Which fields a message has, and how Go's JSON encoding treats each,
-//! is read from the field table in `data/`; custom resources have no message and thus no protobuf form.
+//! is read from the table of types in [`schema::types`]; custom resources have no message and thus no protobuf form.
 
 mod decode;
 mod encode;
 mod envelope;
 mod error;
 mod list;
-mod table;
 mod timestamp;
 mod wire;
 
@@ -19,7 +18,7 @@ use serde_json::Value;
 use decode::Decoder;
 use encode::Encoder;
 use envelope::{Envelope, MAGIC};
-use table::table;
+use schema::types::table;
 use wire::Writer;
 
 pub use error::{DecodeError, EncodeError};

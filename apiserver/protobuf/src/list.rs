@@ -3,9 +3,9 @@ use serde_json::Value;
 use crate::encode::{Encoder, wrong_type};
 use crate::envelope::Envelope;
 use crate::error::EncodeError;
-use crate::table::{Cardinality, Field, Message, Type, table};
 use crate::unknown_kind;
 use crate::wire::Writer;
+use schema::types::{Cardinality, Field, Message, Type, table};
 
 /// A list's envelope, made from one item after the other, so that the whole list need not exist as a `Value`.
 pub struct ListEncoder {

@@ -10,6 +10,8 @@
 //! [`Schema::validate`] and [`Schema::validate_rules`]. A kind's own defaulting, written for Go's zero values, comes
 //! between the first two and the defaults, or takes zeros for values not given.
 //!
+//! [`types`] says in which order their fields are served, and how errors show them (`data/types.txt`, `data/internal.txt`).
+//!
 //! [`Schema::merge_type`] is the view that server-side apply works with, [`Schema::strategic`] that of strategic merge
 //! patches, and [`openapi`] what is published of custom resources.
 
@@ -28,6 +30,7 @@ mod parse;
 mod pattern;
 mod prune;
 mod schema;
+pub mod types;
 mod validate;
 
 pub use builtin::{Builtins, builtin};

@@ -1,84 +1,157 @@
-//! The field table: every message of a built-in kind, read from `data/messages.txt` on first use.
+//! The table of types: every message of a built-in kind, read from `data/types.txt` on first use.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
-/// A message and how its JSON form is made.
+/// A Go type, its JSON form and its protobuf message.
 #[derive(Debug)]
-pub(crate) struct Message {
+pub struct Message {
+    /// The type's own name.
     pub name: &'static str,
+    /// The form of its JSON.
     pub shape: Shape,
-    /// In ascending order of number, which is the order of encoding.
+    /// As Go declares them.
     pub fields: Box<[Field]>,
+    /// Whether its objects have apiVersion and kind.
+    has_type_meta: bool,
+    /// Indices of `fields` in ascending order of number.
+    by_number: Box<[u16]>,
+    names: OnceLock<Names>,
 }
 
+/// The JSON names of an object, those of inline fields included, sorted: each with its place in the order of
+/// declaration, and the field (`None` for apiVersion and kind).
+pub(crate) type Names = Box<[(&'static str, u16, Option<&'static Field>)]>;
+
 impl Message {
+    /// The fields in ascending order of number, which is the order of encoding.
+    pub fn in_wire_order(&self) -> impl DoubleEndedIterator<Item = &Field> {
+        self.by_number.iter().map(|&at| &self.fields[usize::from(at)])
+    }
+
+    /// The field of that number.
     pub fn field(&self, number: u32) -> Option<&Field> {
+        let of = |at: &u16| &self.fields[usize::from(*at)];
         // Most messages number their fields 1, 2, 3… without a gap.
-        let guess = self.fields.get((number as usize).wrapping_sub(1));
+        let guess = self.by_number.get((number as usize).wrapping_sub(1)).map(of);
         guess.filter(|field| field.number == number).or_else(|| {
-            let at = self.fields.binary_search_by_key(&number, |field| field.number).ok()?;
-            self.fields.get(at)
+            let at = self.by_number.binary_search_by_key(&number, |at| of(at).number).ok()?;
+            self.by_number.get(at).map(of)
         })
     }
 
+    /// The field of that JSON name; those of inline fields are not looked for.
     pub fn field_named(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// What an object's keys are ordered by.
+    pub(crate) fn names(&'static self) -> &'static Names {
+        self.names.get_or_init(|| {
+            let mut names = Vec::with_capacity(self.fields.len() + 2);
+            if self.has_type_meta {
+                names.extend([("kind", None), ("apiVersion", None)]);
+            }
+            self.push_names(&mut names);
+            let mut names: Vec<_> = (0_u16..).zip(names).map(|(place, (name, field))| (name, place, field)).collect();
+            names.sort_unstable_by_key(|(name, ..)| *name);
+            names.into()
+        })
+    }
+
+    fn push_names(&'static self, names: &mut Vec<(&'static str, Option<&'static Field>)>) {
+        for field in &self.fields {
+            match field.kind {
+                Type::Message(index) if field.inline => table().message(index).push_names(names),
+                _ => names.push((field.name, Some(field))),
+            }
+        }
     }
 }
 
 /// The JSON form of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub enum Shape {
+    /// An object of its fields.
     Object,
     /// The list in the message's only field.
     Items,
+    /// A JSON schema, or a list of them.
     SchemaOrArray,
+    /// A JSON schema, or a boolean.
     SchemaOrBool,
+    /// A JSON schema, or a list of strings.
     SchemaOrStrings,
 }
 
+/// A field of a type.
 #[derive(Debug)]
-pub(crate) struct Field {
+pub struct Field {
+    /// Its number in protobuf.
     pub number: u32,
     /// The name in JSON; empty when inline.
     pub name: &'static str,
+    /// How many values it has.
     pub cardinality: Cardinality,
+    /// What each value is.
     pub kind: Type,
+    /// A pointer in Go: absent when nil.
     pub pointer: bool,
+    /// Its JSON tag has omitempty.
     pub omit_empty: bool,
+    /// Its JSON tag has omitzero.
     pub omit_zero: bool,
     /// The message's fields stand in the parent's JSON object.
     pub inline: bool,
 }
 
+/// How many values a field has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cardinality {
+pub enum Cardinality {
+    /// One.
     Singular,
+    /// A list.
     Repeated,
+    /// A map from strings.
     Map,
 }
 
+/// What a value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Type {
+pub enum Type {
+    /// Text.
     String,
+    /// `[]byte`, base64 in JSON.
     Bytes,
+    /// A boolean.
     Bool,
+    /// An integer of 32 bits.
     Int32,
+    /// An integer of 64 bits.
     Int64,
+    /// A float.
     Double,
+    /// RFC 3339 in whole seconds.
     Time,
+    /// RFC 3339 in microseconds.
     MicroTime,
+    /// A quantity.
     Quantity,
+    /// An integer of 32 bits, or text.
     IntOrString,
-    /// JSON text in a message's field 1: `RawExtension`, `FieldsV1` and the JSON of schemas.
+    /// JSON text in a message's field 1: `RawExtension` and the JSON of schemas.
     Raw,
+    /// JSON text in a message's field 1: `FieldsV1`, whose keys are in the order of path elements.
+    Fields,
     /// An index into [`Table::messages`].
     Message(usize),
 }
 
-pub(crate) struct Table {
+/// All types.
+pub struct Table {
     messages: Vec<Message>,
+    /// From package and name to the message.
+    index: HashMap<(&'static str, &'static str), usize>,
     /// From apiVersion and kind to the message.
     kinds: HashMap<(&'static str, &'static str), usize>,
     api_versions: Vec<&'static str>,
@@ -93,23 +166,36 @@ const UNVERSIONED: [&str; 5] = ["APIGroup", "APIGroupList", "APIResourceList", "
 
 const META: &str = "meta.k8s.io/v1";
 
-static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("../data/messages.txt")));
+static TABLE: LazyLock<Table> = LazyLock::new(|| Table::parse(include_str!("../../data/types.txt")));
 
-/// The table of the built-in kinds.
-pub(crate) fn table() -> &'static Table {
+/// The table of the built-in kinds. The first call reads it.
+pub fn table() -> &'static Table {
     &TABLE
 }
 
 impl Table {
     /// The message of a kind.
     pub fn kind(&self, api_version: &str, kind: &str) -> Option<&Message> {
+        self.kind_index(api_version, kind).map(|index| self.message(index))
+    }
+
+    pub(crate) fn kind_index(&self, api_version: &str, kind: &str) -> Option<usize> {
         let of_meta = (IN_EVERY_VERSION.contains(&kind) && self.api_versions.contains(&api_version))
             || (api_version == "v1" && UNVERSIONED.contains(&kind));
         let found = match self.kinds.get(&(api_version, kind)) {
             None if of_meta => self.kinds.get(&(META, kind)),
             found => found,
         };
-        found.map(|&index| self.message(index))
+        found.copied()
+    }
+
+    /// The message of a type by its package and name: `core.v1`, `PodSpec`.
+    pub fn named(&self, package: &str, name: &str) -> Option<&Message> {
+        self.index_of(package, name).map(|index| self.message(index))
+    }
+
+    pub(crate) fn index_of(&self, package: &str, name: &str) -> Option<usize> {
+        self.index.get(&(package, name)).copied()
     }
 
     /// The message of a [`Type::Message`].
@@ -119,7 +205,7 @@ impl Table {
 
     /// Reads the data, which is part of the program: a test reads all of it.
     fn parse(data: &'static str) -> Table {
-        let mut index = HashMap::new();
+        let mut index: HashMap<(&str, &str), usize> = HashMap::new();
         let mut package = "";
         for words in rows(data) {
             match words[..] {
@@ -130,11 +216,15 @@ impl Table {
                 _ => {}
             }
         }
-        let mut table =
-            Table { messages: Vec::with_capacity(index.len()), kinds: HashMap::new(), api_versions: Vec::new() };
+        let mut table = Table {
+            messages: Vec::with_capacity(index.len()),
+            index: HashMap::new(),
+            kinds: HashMap::new(),
+            api_versions: Vec::new(),
+        };
         let mut api_version = None;
         let mut fields = Vec::new();
-        let mut current: Option<(&'static str, Shape)> = None;
+        let mut current: Option<(&'static str, &'static str)> = None;
         for words in rows(data) {
             match words[..] {
                 ["package", name, ref version @ ..] => {
@@ -152,19 +242,28 @@ impl Table {
                     if let ("kind", Some(version)) = (form, api_version) {
                         table.kinds.insert((version, name), index[&(package, name)]);
                     }
-                    current = Some((name, Shape::named(form)));
+                    current = Some((name, form));
                 }
                 _ => panic!("{package}: {words:?}"),
             }
         }
         table.close(&mut current, &mut fields);
+        table.index = index;
         table
     }
 
-    fn close(&mut self, current: &mut Option<(&'static str, Shape)>, fields: &mut Vec<Field>) {
-        if let Some((name, shape)) = current.take() {
-            fields.sort_by_key(|field| field.number);
-            self.messages.push(Message { name, shape, fields: std::mem::take(fields).into_boxed_slice() });
+    fn close(&mut self, current: &mut Option<(&'static str, &'static str)>, fields: &mut Vec<Field>) {
+        if let Some((name, form)) = current.take() {
+            let mut by_number: Vec<u16> = (0_u16..).take(fields.len()).collect();
+            by_number.sort_by_key(|&at| fields[usize::from(at)].number);
+            self.messages.push(Message {
+                name,
+                shape: Shape::named(form),
+                fields: std::mem::take(fields).into_boxed_slice(),
+                has_type_meta: form == "kind",
+                by_number: by_number.into(),
+                names: OnceLock::new(),
+            });
         }
     }
 }
@@ -190,21 +289,21 @@ impl Shape {
     }
 }
 
-impl Field {
-    fn new(
-        number: u32,
-        name: &'static str,
-        kind: &'static str,
-        flags: &str,
-        package: &'static str,
-        index: &HashMap<(&'static str, &'static str), usize>,
-    ) -> Field {
-        let (cardinality, kind) = match (kind.strip_prefix("[]"), kind.strip_prefix("{}")) {
+impl Cardinality {
+    /// That of a type's text, and the type of each value.
+    pub(crate) fn of(text: &str) -> (Cardinality, &str) {
+        match (text.strip_prefix("[]"), text.strip_prefix("{}")) {
             (Some(kind), _) => (Cardinality::Repeated, kind),
             (_, Some(kind)) => (Cardinality::Map, kind),
-            _ => (Cardinality::Singular, kind),
-        };
-        let kind = match kind {
+            _ => (Cardinality::Singular, text),
+        }
+    }
+}
+
+impl Type {
+    /// The type of that name; `message` finds those that are no scalars.
+    pub(crate) fn named(name: &str, message: impl FnOnce(&str) -> Option<usize>) -> Option<Type> {
+        Some(match name {
             "string" => Type::String,
             "bytes" => Type::Bytes,
             "bool" => Type::Bool,
@@ -216,11 +315,27 @@ impl Field {
             "quantity" => Type::Quantity,
             "intorstring" => Type::IntOrString,
             "raw" => Type::Raw,
-            message => {
-                let key = message.rsplit_once('.').unwrap_or((package, message));
-                Type::Message(*index.get(&key).unwrap_or_else(|| panic!("{package}: unknown type {message}")))
-            }
-        };
+            "fields" => Type::Fields,
+            name => Type::Message(message(name)?),
+        })
+    }
+}
+
+impl Field {
+    fn new(
+        number: u32,
+        name: &'static str,
+        kind: &'static str,
+        flags: &str,
+        package: &'static str,
+        index: &HashMap<(&'static str, &'static str), usize>,
+    ) -> Field {
+        let (cardinality, kind) = Cardinality::of(kind);
+        let kind = Type::named(kind, |message| {
+            let key = message.rsplit_once('.').unwrap_or((package, message));
+            index.get(&key).copied()
+        })
+        .unwrap_or_else(|| panic!("{package}: unknown type {kind}"));
         let inline = flags.contains('~');
         Field {
             number,

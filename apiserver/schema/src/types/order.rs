@@ -1,0 +1,144 @@
+//! The order of an object's keys in upstream's JSON.
+
+use std::cmp::Ordering;
+
+use serde::ser::{SerializeMap, SerializeSeq};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use structured_merge_diff::PathElement;
+
+use super::table::{Cardinality, Field, Message, Shape, Type, table};
+
+/// A value serialised with the keys of its objects as Go declares their fields; keys that no field has come after them,
+/// sorted, as all keys do where there is no type.
+#[derive(Clone, Copy, Debug)]
+pub struct Declared<'a> {
+    value: &'a Value,
+    kind: Option<Type>,
+}
+
+impl<'a> Declared<'a> {
+    /// An object of the kind that it says it is.
+    pub fn object(value: &'a Value) -> Self {
+        let text = |name| value.get(name).and_then(Value::as_str).unwrap_or_default();
+        Self { value, kind: table().kind_index(text("apiVersion"), text("kind")).map(Type::Message) }
+    }
+
+    pub(crate) fn message(index: usize, value: &'a Value) -> Self {
+        Self { value, kind: Some(Type::Message(index)) }
+    }
+
+    pub(crate) fn field_set(value: &'a Value) -> Self {
+        Self { value, kind: Some(Type::Fields) }
+    }
+
+    /// A value of a versioned type by its package and name: `meta.v1`, `ObjectMeta`.
+    pub fn of(package: &str, name: &str, value: &'a Value) -> Self {
+        Self { value, kind: table().index_of(package, name).map(Type::Message) }
+    }
+}
+
+impl Serialize for Declared<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.kind {
+            Some(Type::Message(index)) => of_message(table().message(index), self.value, serializer),
+            Some(Type::Fields) => of_field_set(self.value, serializer),
+            _ => self.value.serialize(serializer),
+        }
+    }
+}
+
+/// The value of a field: one or many of its type.
+struct OfField<'a> {
+    field: Option<&'static Field>,
+    value: &'a Value,
+}
+
+impl Serialize for OfField<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Some(field) = self.field.filter(|field| matches!(field.kind, Type::Message(_) | Type::Fields)) else {
+            return self.value.serialize(serializer);
+        };
+        let one = |value| Declared { value, kind: Some(field.kind) };
+        match (field.cardinality, self.value) {
+            (Cardinality::Repeated, Value::Array(items)) => serializer.collect_seq(items.iter().map(one)),
+            (Cardinality::Map, Value::Object(entries)) => {
+                serializer.collect_map(entries.iter().map(|(key, value)| (key, one(value))))
+            }
+            _ => one(self.value).serialize(serializer),
+        }
+    }
+}
+
+fn of_message<S: Serializer>(message: &'static Message, value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    let kind_of = |name: &str| message.field_named(name).map(|field| field.kind);
+    match (message.shape, value) {
+        (Shape::Object, Value::Object(object)) => of_object(message, object, serializer),
+        (Shape::Items | Shape::SchemaOrArray, Value::Array(items)) => {
+            let kind = kind_of("items").or_else(|| kind_of("schema"));
+            let mut sequence = serializer.serialize_seq(Some(items.len()))?;
+            for value in items {
+                sequence.serialize_element(&Declared { value, kind })?;
+            }
+            sequence.end()
+        }
+        (Shape::SchemaOrArray | Shape::SchemaOrBool | Shape::SchemaOrStrings, Value::Object(_)) => {
+            Declared { value, kind: kind_of("schema") }.serialize(serializer)
+        }
+        _ => value.serialize(serializer),
+    }
+}
+
+fn of_object<S: Serializer>(
+    message: &'static Message,
+    object: &Map<String, Value>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    /// The place of a key that no field has.
+    const LAST: u16 = u16::MAX;
+    // Both are sorted: one walk finds the place of every key.
+    let mut names = message.names().iter().peekable();
+    let mut entries = Vec::with_capacity(object.len());
+    for (key, value) in object {
+        while names.next_if(|(name, ..)| *name < key.as_str()).is_some() {}
+        let (place, field) = match names.peek() {
+            Some((name, place, field)) if name == key => (*place, *field),
+            _ => (LAST, None),
+        };
+        entries.push((place, key, OfField { field, value }));
+    }
+    // A stable sort: what has no place stays sorted.
+    entries.sort_by_key(|(place, ..)| *place);
+    let mut map = serializer.serialize_map(Some(entries.len()))?;
+    for (_, key, value) in &entries {
+        map.serialize_entry(key, value)?;
+    }
+    map.end()
+}
+
+/// A FieldsV1, whose keys are written in the order of the path elements they spell.
+fn of_field_set<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    let Value::Object(set) = value else { return value.serialize(serializer) };
+    let mut entries: Vec<(&String, &Value)> = set.iter().collect();
+    // Sorted keys are in that order already if they are names alone.
+    if entries.iter().any(|(key, _)| !key.starts_with("f:") && *key != ".") {
+        entries.sort_by(|(a, _), (b, _)| fields_v1_order(a, b));
+    }
+    let of = |value| Declared { value, kind: Some(Type::Fields) };
+    serializer.collect_map(entries.into_iter().map(|(key, value)| (key, of(value))))
+}
+
+/// The order of two keys of a FieldsV1: `.`, names, keys of list items, values, positions; keys and values by what they
+/// say. What is no path element comes last.
+pub fn fields_v1_order(a: &str, b: &str) -> Ordering {
+    let element = |key: &str| key.parse::<PathElement>().ok();
+    match (a, b) {
+        (".", ".") => Ordering::Equal,
+        (".", _) => Ordering::Less,
+        (_, ".") => Ordering::Greater,
+        _ => match (element(a), element(b)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        },
+    }
+}
