@@ -52,25 +52,32 @@ impl<'a> Expected<'a> {
     /// Types, unknown fields (returned), zero values and defaults of an object whose kind is known. The error is that of
     /// upstream's decoder.
     pub fn shape(&self, object: &mut Value) -> Result<Vec<String>, DecodeError> {
+        self.shaped(object, Schema::decode, Schema::apply_defaults)
+    }
+
+    /// [`Self::shape`] of what is not decoded but converted: the result of a strategic merge patch or of an apply.
+    pub fn shape_untyped(&self, object: &mut Value) -> Result<Vec<String>, DecodeError> {
+        self.shaped(object, Schema::convert, Schema::apply_defaults_beside_nulls)
+    }
+
+    fn shaped(
+        &self,
+        object: &mut Value,
+        types: fn(&Schema, &mut Value) -> Result<Vec<String>, DecodeError>,
+        defaults: fn(&Schema, &mut Value),
+    ) -> Result<Vec<String>, DecodeError> {
         let Some(schema) = &self.schema else { return Ok(Vec::new()) };
         let reset = fieldmanager::is_reset(object);
-        let unknown = schema.decode(object)?;
-        self.complete(object);
+        let unknown = types(schema, object)?;
+        schema.drop_empties(object);
+        defaults(schema, object);
+        if let Some(row) = self.row {
+            row.strategy.apply_defaults(object);
+        }
         if reset {
             fieldmanager::mark_reset(object);
         }
         Ok(unknown)
-    }
-
-    /// Zero values and defaults.
-    pub fn complete(&self, object: &mut Value) {
-        if let Some(schema) = &self.schema {
-            schema.drop_empties(object);
-            schema.apply_defaults(object);
-        }
-        if let Some(row) = self.row {
-            row.strategy.apply_defaults(object);
-        }
     }
 
     fn check_type(&self, object: &mut Value) -> Result<(), StatusError> {
@@ -136,6 +143,19 @@ pub(crate) fn not_converted(sent: &GroupVersionKind, to: &GroupVersionKind) -> S
     }
     let package = go_package(&to.group);
     format!("converting ({}.{}) to ({package}.{}): unknown conversion", sent.version, sent.kind, to.kind)
+}
+
+/// Why an object without a version, but of another kind, is none of this group's, in the words of upstream's scheme.
+pub(crate) fn no_internal_kind(kind: &str, of: &GroupVersionKind) -> String {
+    let sent = GroupVersionKind::new(of.group.as_str(), of.version.as_str(), kind);
+    if schema::builtin().kind(&sent).is_none() {
+        return format!(
+            "no kind \"{kind}\" is registered for the internal version of group \"{}\" in scheme \
+             \"pkg/api/legacyscheme/scheme.go:30\"",
+            of.group
+        );
+    }
+    format!("unable to decode {}/__internal, Kind={kind} into *{}.{}", of.group, go_package(&of.group), of.kind)
 }
 
 /// The Go package of a group's internal types, which upstream's conversion errors name.

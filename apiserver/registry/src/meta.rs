@@ -123,16 +123,25 @@ pub(crate) fn validate_create(object: &Value, row: &Row) -> ErrorList {
     validation::validate_object_meta(metadata, row.namespaced, row.strategy.name_rule(row), &Path::new("metadata"))
 }
 
-/// What is wrong with the metadata of a change.
+/// What is wrong with the metadata of any change, whatever the kind. Kinds check the change again with the rest of theirs
+/// ([`validate_change`]): clients see its causes twice.
 pub(crate) fn validate_update(object: &Value, old: &Value, row: &Row) -> ErrorList {
-    let (new, old) = (object.get("metadata").unwrap_or(&Value::Null), old.get("metadata").unwrap_or(&Value::Null));
-    let path = Path::new("metadata");
+    let metadata = object.get("metadata").unwrap_or(&Value::Null);
     // Upstream checks a name that exists already by no more than what a path can hold.
-    let mut errors = validation::validate_object_meta(new, row.namespaced, validation::name_is_path_segment, &path);
-    let of_change = validation::validate_object_meta_update(new, old, &path);
-    // Upstream's shared check and each kind's own both look: clients see every cause twice.
-    errors.extend(of_change.iter().cloned().chain(of_change.iter().cloned()));
+    let mut errors = validation::validate_object_meta(
+        metadata,
+        row.namespaced,
+        validation::name_is_path_segment,
+        &Path::new("metadata"),
+    );
+    errors.extend(validate_change(object, old));
     errors
+}
+
+/// What an update may not change of metadata.
+pub(crate) fn validate_change(object: &Value, old: &Value) -> ErrorList {
+    let (new, old) = (object.get("metadata").unwrap_or(&Value::Null), old.get("metadata").unwrap_or(&Value::Null));
+    validation::validate_object_meta_update(new, old, &Path::new("metadata"))
 }
 
 #[cfg(test)]

@@ -247,7 +247,8 @@ impl Write<'_> {
             return Err(StatusError::forbidden(&resource, &name, words));
         }
         let now = self.registry.now();
-        let shown = old.map(|old| self.view.show_to_write(old, row)).transpose()?;
+        let table = self.registry.table();
+        let shown = old.map(|old| self.view.show_to_write(old, &table, row)).transpose()?;
         let mut draft = change.draft(shown.as_ref())?;
         self.check_identity(change, &mut draft, old.is_some())?;
         self.check_scale_uid(&draft, old)?;
@@ -265,7 +266,6 @@ impl Write<'_> {
             meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, false);
         }
         if !change.owners_are_settled() {
-            let table = self.registry.table();
             let writer = Writer {
                 table: &table,
                 row,
@@ -288,7 +288,7 @@ impl Write<'_> {
         let mut object;
         match (old, current) {
             (Some(old), Some(current)) => {
-                object = self.view.put_back(draft, old, row)?;
+                object = self.view.put_back(draft, old, &table, row)?;
                 self.check_resource_version(change, &mut object, current)?;
                 self.prepare_update(&mut object, old, &scope)?;
                 fieldmanager::keep_times(&mut object, old);
@@ -337,10 +337,18 @@ impl Write<'_> {
         draft: Value,
         shown: Option<&Value>,
     ) -> Result<Value, StatusError> {
+        let owners = draft.managed_fields().to_vec();
         let mut attributes = self.attributes(operation, Some(draft), shown.cloned().map(Arc::new));
         chain.admit(&mut attributes, &self.ctx.warnings).await?;
         let mut object = attributes.object.unwrap_or_default();
         if self.ctx.warnings.take_mutated() {
+            if let Err(error) = fieldmanager::check(object.managed_fields()) {
+                object.set_managed_fields(owners);
+                self.ctx.warnings.warn(format!(
+                    ".metadata.managedFields was in an invalid state after admission; this could be caused by an outdated \
+                     mutating admission controller; please fix your requests: {error}"
+                ));
+            }
             let row = &self.target.row;
             let kind = self.view.kind(row);
             let expected = if self.view.is_whole() { Expected::of_row(row, &kind) } else { Expected::of_kind(&kind) };

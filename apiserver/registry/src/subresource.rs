@@ -4,7 +4,7 @@ use apimachinery::gvk::GroupVersionKind;
 use apimachinery::{ObjectExt, StatusError};
 use serde_json::Value;
 
-use crate::table::Row;
+use crate::table::{Row, Table};
 use crate::{fieldmanager, scale};
 
 /// The object itself (status and the like are the whole object, too) or its scale.
@@ -44,21 +44,21 @@ impl View {
     }
 
     /// What the client changes of `object`: as shown, with the owners of its fields.
-    pub fn show_to_write(&self, object: &Value, row: &Row) -> Result<Value, StatusError> {
+    pub fn show_to_write(&self, object: &Value, table: &Table, row: &Row) -> Result<Value, StatusError> {
         let mut shown = self.show(object, row)?;
         if !self.is_whole() {
-            shown.set_managed_fields(fieldmanager::of_parent(object, row));
+            shown.set_managed_fields(fieldmanager::of_parent(object, table, row));
         }
         Ok(shown)
     }
 
     /// `object` with what the client wrote.
-    pub fn put_back(&self, shown: Value, object: &Value, row: &Row) -> Result<Value, StatusError> {
+    pub fn put_back(&self, shown: Value, object: &Value, table: &Table, row: &Row) -> Result<Value, StatusError> {
         match self {
             Self::Whole => Ok(shown),
             Self::Scale => {
                 let mut object = object.clone();
-                object.set_managed_fields(fieldmanager::into_parent(&object, &shown, row));
+                object.set_managed_fields(fieldmanager::into_parent(&object, &shown, table, row));
                 scale::apply(&shown, &mut object, row)?;
                 object.set_resource_version(shown.resource_version());
                 Ok(object)

@@ -36,7 +36,8 @@ pub(crate) fn prune_nulls(node: &Node, value: &mut Value) {
     }
 }
 
-fn fill(node: &Node, value: &mut Value) {
+/// The defaults alone, with which nulls stay that may not be null.
+pub(crate) fn fill(node: &Node, value: &mut Value) {
     match value {
         Value::Object(object) => {
             for property in &node.properties {

@@ -79,6 +79,16 @@ impl Schema {
         }
     }
 
+    /// [`Schema::decode`] by the rules of upstream's converter of untyped objects, which the results of strategic merge
+    /// patches and of applies pass instead of a decoder: what Go can convert is converted, the first value that it cannot
+    /// is named without its place, unknown fields are sorted. Custom resources stay untyped: they are decoded.
+    pub fn convert(&self, value: &mut Value) -> Result<Vec<String>, DecodeError> {
+        match &self.0 {
+            Root::BuiltIn(node, id) => decode::untyped(node, *id, value),
+            Root::Custom(_) => self.decode(value),
+        }
+    }
+
     /// Drops the fields the schema does not have; they are returned as strict decoding words them:
     /// `unknown field "spec.foo"`. At most 100 are named.
     pub fn prune(&self, value: &mut Value) -> Vec<String> {
@@ -97,6 +107,15 @@ impl Schema {
         }
     }
 
+    /// [`Schema::apply_defaults`], but nulls that a custom resource may not have stay, for validation to refuse: upstream drops
+    /// them when it decodes a body, not from the result of an apply.
+    pub fn apply_defaults_beside_nulls(&self, value: &mut Value) {
+        match &self.0 {
+            Root::BuiltIn(node, _) => defaults::builtin(node, value),
+            Root::Custom(custom) => defaults::fill(&custom.root, value),
+        }
+    }
+
     /// Drops what Go's `omitempty` leaves out of a built-in object: empty strings, zeros, `false` and empty lists and
     /// maps of fields that are held by value. Nothing is dropped from a custom resource but from its metadata.
     pub fn drop_empties(&self, value: &mut Value) {
@@ -111,9 +130,42 @@ impl Schema {
     ///
     /// Built-in kinds are not validated by their schemas: the list is empty.
     pub fn validate(&self, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
+        let mut errors = self.validate_keywords(value, old, path);
+        errors.extend(self.validate_embedded(value, path));
+        errors.extend(self.validate_lists(value, old, path));
+        errors
+    }
+
+    /// The OpenAPI keywords alone, the first stage of [`Schema::validate`].
+    pub fn validate_keywords(&self, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
         match &self.0 {
             Root::BuiltIn(..) => ErrorList::new(),
-            Root::Custom(custom) => validate::custom(custom, value, old, path),
+            Root::Custom(custom) => validate::keywords(&custom.root, value, old, path),
+        }
+    }
+
+    /// The OpenAPI keywords of one top-level field and its value; nothing for a field that the schema does not name.
+    pub fn validate_field(&self, name: &str, value: &Value, old: Option<&Value>) -> ErrorList {
+        match (&self.0, self.root().property(name)) {
+            (Root::Custom(_), Some(property)) => validate::keywords(&property.node, value, old, &Path::new(name)),
+            _ => ErrorList::new(),
+        }
+    }
+
+    /// The metadata of embedded objects, the second stage of [`Schema::validate`].
+    pub fn validate_embedded(&self, value: &Value, path: &Path) -> ErrorList {
+        match &self.0 {
+            Root::BuiltIn(..) => ErrorList::new(),
+            Root::Custom(custom) => validate::embedded(&custom.root, value, path),
+        }
+    }
+
+    /// Lists that are sets or maps, the third stage of [`Schema::validate`]. Where the old object has such errors, the new one
+    /// may have them.
+    pub fn validate_lists(&self, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
+        match &self.0 {
+            Root::BuiltIn(..) => ErrorList::new(),
+            Root::Custom(custom) => validate::lists(&custom.root, value, old, path),
         }
     }
 
@@ -122,8 +174,8 @@ impl Schema {
         matches!(&self.0, Root::Custom(custom) if custom.has_rules)
     }
 
-    /// The stage of rules in CEL, after `errors` were found by the stages before (those of the metadata included): with
-    /// certain errors upstream does not evaluate rules, and says so.
+    /// The last stage, of rules in CEL, after `errors` were found by the stages before (those of the metadata included):
+    /// with certain errors upstream does not evaluate rules, and says so.
     ///
     /// This is where evaluation will come; until then an object without such errors passes.
     pub fn validate_rules(&self, errors: &ErrorList) -> ErrorList {

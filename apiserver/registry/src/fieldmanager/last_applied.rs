@@ -1,6 +1,7 @@
 //! The way from client-side to server-side apply: kubectl keeps what it applied in an annotation.
 
 use apimachinery::ObjectExt;
+use apimachinery::quote::go_json;
 use serde_json::Value;
 use structured_merge_diff::Set;
 
@@ -18,23 +19,27 @@ pub(super) fn allowed_conflicts(writer: &Writer<'_>, types: &Types<'_>, live: Op
     let text = live.filter(|_| writer.manager == KUBECTL).and_then(|live| live.annotation(ANNOTATION));
     let (Some(live), Some(text)) = (live, text.filter(|text| !text.is_empty())) else { return Set::new() };
     let Ok(last) = serde_json::from_str::<Value>(text) else { return Set::new() };
-    let (Ok(last), Ok(live)) = (types.stored(last), types.stored(super::without_managed_fields(live))) else {
+    if last.kind().is_empty() || last.api_version() != writer.api_version().as_str() {
+        return Set::new();
+    }
+    // Neither may hold duplicates.
+    let (Ok(last), Ok(live)) = (types.applied(last), types.applied(super::without_managed_fields(live))) else {
         return Set::new();
     };
     let (Ok(fields), Ok(comparison)) = (last.to_field_set(), last.compare(&live)) else { return Set::new() };
     fields.difference(&comparison.modified).difference(&comparison.added).difference(&comparison.removed)
 }
 
-/// Keeps the annotation true where it is in use.
-pub(super) fn refresh(manager: &str, live: &Value, config: &Value, object: &mut Value) {
-    if manager != KUBECTL || live.annotation(ANNOTATION).is_none_or(str::is_empty) {
+/// Keeps the annotation true where the object has it.
+pub(super) fn refresh(manager: &str, config: &Value, object: &mut Value) {
+    if manager != KUBECTL || object.annotation(ANNOTATION).is_none_or(str::is_empty) {
         return;
     }
     let mut config = config.clone();
     if let Some(annotations) = config.metadata_mut().get_mut("annotations").and_then(Value::as_object_mut) {
         annotations.remove(ANNOTATION);
     }
-    object.set_annotation(ANNOTATION, &format!("{config}\n"));
+    object.set_annotation(ANNOTATION, &format!("{}\n", go_json(&config)));
     let size: usize = object
         .annotations()
         .into_iter()

@@ -118,6 +118,14 @@ impl Managed {
     }
 }
 
+/// Whether the entries can be read.
+///
+/// # Errors
+/// Upstream's words for why not.
+pub(crate) fn check(entries: &[Value]) -> Result<(), String> {
+    Managed::decode(entries).map(drop)
+}
+
 fn entry(identity: &Identity, time: &str, fields: Value) -> Value {
     let mut entry = serde_json::to_value(identity).unwrap_or_default();
     if !time.is_empty() {

@@ -23,6 +23,7 @@ use crate::table::{Row, Table};
 use managed::{Identity, Managed, Operation};
 use types::Types;
 
+pub(crate) use managed::check;
 pub(crate) use reset::{is_reset, mark_reset};
 pub(crate) use scale::{into_parent, of_parent};
 pub(crate) use times::keep_times;
@@ -69,7 +70,7 @@ impl Writer<'_> {
 }
 
 /// Sets the managedFields of `new` for an update by the writer. `live` is what is there. Never fails: what cannot be tracked
-/// keeps the owners it had.
+/// is left without owners.
 pub(crate) fn update(writer: &Writer<'_>, live: Option<&Value>, new: &mut Value) {
     let sent = new.managed_fields().to_vec();
     let of_live = live.map(|live| live.managed_fields()).unwrap_or_default();
@@ -94,7 +95,6 @@ pub(crate) fn update(writer: &Writer<'_>, live: Option<&Value>, new: &mut Value)
         Err(error) => {
             // What does not fit its type is refused by validation, a little later.
             tracing::debug!(%error, kind = %writer.row.kind, "the owners of an object's fields cannot be updated");
-            new.set_managed_fields(of_live.to_vec());
         }
     }
 }
@@ -149,22 +149,22 @@ pub(crate) fn apply(
     config: Value,
     force: bool,
 ) -> Result<Value, StatusError> {
-    let kind = writer.view.kind(writer.row);
-    let sent = config.gvk().map_err(|error| StatusError::bad_request(error.to_string()))?;
-    if sent != kind {
-        return Err(StatusError::bad_request(format!("invalid object type: {}", go_kind(&sent))));
-    }
-    if config.metadata().is_some_and(|metadata| metadata.get("managedFields").is_some_and(|fields| !fields.is_null())) {
-        return Err(StatusError::bad_request("metadata.managedFields must be nil"));
-    }
     let types = Types::of(writer);
     let mut managed = Managed::decode(live.map(|live| live.managed_fields()).unwrap_or_default())
         .map_err(|error| StatusError::unstructured(format!("failed to decode managed fields: {error}")))?;
+    let sent = config.gvk().map_err(|error| StatusError::bad_request(error.to_string()))?;
+    if sent != writer.view.kind(writer.row) {
+        return Err(StatusError::bad_request(format!("invalid object type: {}", go_kind(&sent))));
+    }
     if let (Some(live), true) = (live, managed.is_empty()) {
         let id = Identity { manager: BEFORE_FIRST_APPLY.into(), ..writer.identity(Operation::Update) }.encode();
         managed = track(writer, None, &without_managed_fields(live), managed, &id).map_err(|error| {
             StatusError::unstructured(format!("failed to create manager for existing fields: {error}"))
         })?;
+    }
+    let owners = config.metadata().and_then(|metadata| metadata.get("managedFields")).and_then(Value::as_array);
+    if owners.is_some_and(|entries| entries.iter().all(Value::is_object)) {
+        return Err(StatusError::bad_request("metadata.managedFields must be nil"));
     }
     let base = live.map_or_else(|| types.zero(), without_managed_fields);
     let (object, managed) = match applied(writer, &types, &base, &config, managed.clone(), force) {
@@ -179,9 +179,7 @@ pub(crate) fn apply(
         outcome => outcome.map_err(Failure::into_status)?,
     };
     let mut object = object.unwrap_or(base);
-    if let Some(live) = live {
-        last_applied::refresh(writer.manager, live, &config, &mut object);
-    }
+    last_applied::refresh(writer.manager, &config, &mut object);
     object.set_managed_fields(managed.encode());
     Ok(object)
 }

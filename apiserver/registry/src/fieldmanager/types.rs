@@ -82,6 +82,7 @@ impl Converter for Types<'_> {
         let schema = self.schema_of(&to).ok_or_else(missing)?;
         let mut value = object.value().clone();
         conversion::convert(&mut value, &to);
-        typed(Some(&schema), value, Duplicates::Allow).map_err(|error| ConvertError::Failed(error.into()))
+        // Upstream allows duplicates in what is stored, but not in what that is converted to.
+        typed(Some(&schema), value, Duplicates::Reject).map_err(|error| ConvertError::Failed(error.into()))
     }
 }

@@ -1,6 +1,6 @@
 //! Strategy and validation: the shared rules, the kind's own, and the schema of custom resources.
 
-use apimachinery::field::{self, Path};
+use apimachinery::field;
 use apimachinery::gvk::GroupKind;
 use apimachinery::{ObjectExt, StatusError};
 use serde_json::Value;
@@ -36,17 +36,10 @@ impl Write<'_> {
         row.strategy.prepare_create(object, scope);
         complete(object, row);
 
+        // Upstream checks metadata once the kind's own rules hold, so that those are named first.
         let mut errors = row.strategy.validate(object, scope);
-        if row.is_custom() || errors.is_empty() {
-            // Upstream checks metadata once the kind's own rules hold, so that those are named first.
-            let mut of_meta = meta::validate_create(object, row);
-            if row.is_custom() {
-                of_meta.append(&mut errors);
-            }
-            errors = of_meta;
-        }
-        if let (true, Some(schema)) = (row.is_custom(), row.schema()) {
-            errors.extend(schema.validate(object, None, &Path::new("")));
+        if errors.is_empty() {
+            errors = meta::validate_create(object, row);
         }
         self.refuse(object, errors)?;
         for warning in row.strategy.warnings(object, None, scope) {
@@ -75,10 +68,10 @@ impl Write<'_> {
         meta::restore_on_update(object, old);
 
         let mut errors = meta::validate_update(object, old, row);
-        errors.extend(row.strategy.validate_update(object, old, scope));
-        if let (true, Some(schema)) = (row.is_custom(), row.schema()) {
-            errors.extend(schema.validate(object, Some(old), &Path::new("")));
+        if !row.is_custom() {
+            errors.extend(meta::validate_change(object, old));
         }
+        errors.extend(row.strategy.validate_update(object, old, scope));
         self.refuse(object, errors)?;
         for warning in row.strategy.warnings(object, Some(old), scope) {
             self.ctx.warnings.warn(warning);

@@ -5,16 +5,16 @@ use std::sync::{Arc, OnceLock};
 use apimachinery::field::{self, Path};
 use apimachinery::gvk::GroupKind;
 use apimachinery::patch;
+use apimachinery::quote::go_value;
 use apimachinery::{GroupVersionKind, ObjectExt, StatusError};
-use schema::DecodeError;
 use serde_json::Value;
 
 use super::create::{field_validation, manager};
 use super::patch_document::{self, Document, json_type};
 use crate::context::Warnings;
-use crate::decode::{Expected, not_converted};
+use crate::decode::{Expected, no_internal_kind, not_converted};
 use crate::fieldmanager::{self, Writer};
-use crate::options::{Body, FieldValidation, Patch, PatchOptions, Preconditions};
+use crate::options::{FieldValidation, Patch, PatchOptions, Preconditions};
 use crate::pipeline::{Change, OptionsObject, Write};
 use crate::registry::Registry;
 use crate::served::Written;
@@ -50,13 +50,51 @@ impl Patched<'_> {
                     return Err(StatusError::internal(format!("there is no schema of {}", self.kind.kind)));
                 };
                 object = patch::strategic::apply(object, document, &schema.strategic())?;
-                // Upstream patches the typed object, which is of its kind whatever the patch says.
-                object.set_type_meta(&self.kind.api_version(), &self.kind.kind);
             }
             Patch::Apply(_) => return Err(StatusError::internal("an apply is no patch of what is there")),
         }
         Ok(object)
     }
+
+    /// Looks at what a patched document says it is, as upstream's decoder does: a built-in kind may be left out. `false` if the
+    /// version is: then the document is read as the kind's internal form, which has none of the fields' names.
+    fn states_type(&self, object: &mut Value) -> Result<bool, String> {
+        const NOT_READ: &str = "couldn't get version/kind; json parse error: json: cannot unmarshal";
+        const TYPE_META: &str =
+            r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
+        if !object.is_object() {
+            return Err(format!("{NOT_READ} {} into Go value of type {TYPE_META}", json_type(object)));
+        }
+        for field in ["apiVersion", "kind"] {
+            if let Some(value) = object.get(field).filter(|value| !value.is_string() && !value.is_null()) {
+                return Err(format!("{NOT_READ} {} into Go struct field .{field} of type string", json_type(value)));
+            }
+        }
+        if self.row.is_custom() && self.view.is_whole() {
+            return match object.kind() {
+                "" => Err(format!("Object 'Kind' is missing in '{object}'")),
+                _ => Ok(true),
+            };
+        }
+        let kind = if object.kind().is_empty() { self.kind.kind.clone() } else { object.kind().to_owned() };
+        if object.api_version().is_empty() {
+            return if kind == self.kind.kind { Ok(false) } else { Err(no_internal_kind(&kind, &self.kind)) };
+        }
+        let version = object.api_version().to_owned();
+        object.set_type_meta(&version, &kind);
+        if kind == self.kind.kind && version == self.kind.api_version() {
+            return Ok(true);
+        }
+        let sent = object.gvk().map_err(|error| error.to_string())?;
+        Err(not_converted(&sent, &self.kind))
+    }
+}
+
+/// Empties an object that is read as one without these fields; answers what strict decoding says of them.
+fn take_fields(object: &mut Value) -> Vec<String> {
+    let fields = object.as_object_mut().map(std::mem::take).unwrap_or_default();
+    let unknown = fields.keys().filter(|field| !matches!(field.as_str(), "apiVersion" | "kind"));
+    unknown.map(|field| format!("unknown field \"{field}\"")).collect()
 }
 
 impl Change for Patched<'_> {
@@ -70,29 +108,22 @@ impl Change for Patched<'_> {
         let patched = || self.apply(current, &document.value).map(|object| object.to_string()).unwrap_or_default();
         let refused = |error: String| {
             let value: Value = match self.patch {
-                Patch::Strategic(_) => go_map(&document.value).into(),
+                Patch::Strategic(_) => go_value(&document.value).into(),
                 _ => patched().into(),
             };
             let error = field::Error::invalid(&Path::new("patch"), value, error);
             StatusError::invalid(&GroupKind::new("", ""), "", vec![error])
         };
-        if !object.is_object() {
-            const TYPE_META: &str = r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
-            let error = format!(
-                "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type {TYPE_META}",
-                json_type(&object)
-            );
-            return Err(refused(error));
-        }
-        if object.kind().is_empty() {
-            return Err(refused(format!("Object 'Kind' is missing in '{object}'")));
-        }
-        if !self.row.is_custom() && (object.kind() != self.kind.kind || object.api_version() != self.kind.api_version())
-        {
-            let sent = object.gvk().map_err(|error| refused(error.to_string()))?;
-            return Err(refused(not_converted(&sent, &self.kind)));
-        }
-        let unknown = expected.shape(&mut object).map_err(|error| refused(error.to_string()))?;
+        let unknown = if matches!(self.patch, Patch::Strategic(_)) {
+            let unknown = expected.shape_untyped(&mut object).map_err(|error| refused(error.to_string()))?;
+            // Upstream patches the typed object, which is of its kind whatever the patch says.
+            object.set_type_meta(&self.kind.api_version(), &self.kind.kind);
+            unknown
+        } else if self.states_type(&mut object).map_err(refused)? {
+            expected.shape(&mut object).map_err(|error| refused(error.to_string()))?
+        } else {
+            take_fields(&mut object)
+        };
         if unknown.is_empty() && document.strict_errors.is_empty() {
             return Ok(object);
         }
@@ -112,6 +143,10 @@ impl Change for Patched<'_> {
 /// A configuration that is applied.
 struct Applied<'a> {
     config: Value,
+    /// Strict decoding errors of the configuration: upstream looks for them once it is applied.
+    strict_errors: Vec<String>,
+    validation: FieldValidation,
+    warnings: &'a Warnings,
     table: Arc<Table>,
     row: &'a Arc<Row>,
     subresource: &'a str,
@@ -135,15 +170,26 @@ impl Change for Applied<'_> {
         let mut object = fieldmanager::apply(&writer, current, self.config.clone(), self.force)?;
         let expected =
             if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
-        expected.shape(&mut object).map_err(|error| {
+        expected.shape_untyped(&mut object).map_err(|error| {
             let gvk = format!("{}, Kind={}", display_version(&self.kind), self.kind.kind);
             StatusError::unstructured(format!(
                 "failed to convert new object ({}/{}; {gvk}) to proper version: unable to convert unstructured object to {gvk}: {}",
                 self.config.namespace(),
                 self.config.name(),
-                conversion_error(error)
+                error.without_place()
             ))
         })?;
+        if self.strict_errors.is_empty() {
+            return Ok(object);
+        }
+        let text = self.strict_errors.join("\n  ");
+        match self.validation {
+            FieldValidation::Strict => {
+                return Err(StatusError::bad_request(format!("error strict decoding patch: {text}")));
+            }
+            FieldValidation::Warn => self.warnings.warn(text),
+            FieldValidation::Ignore => {}
+        }
         Ok(object)
     }
 
@@ -194,9 +240,11 @@ impl Registry {
         };
         match patch {
             Patch::Apply(body) => {
-                let config = applied_body(body, options.field_validation, ctx)?;
                 let change = Applied {
-                    config,
+                    config: applied_body(body.value)?,
+                    strict_errors: body.strict_errors,
+                    validation: options.field_validation,
+                    warnings: &ctx.warnings,
                     table: self.table(),
                     row: &target.row,
                     subresource: &target.subresource,
@@ -224,56 +272,17 @@ impl Registry {
     }
 }
 
-fn applied_body(body: Body, validation: FieldValidation, ctx: &RequestContext) -> Result<Value, StatusError> {
-    if !body.value.is_object() {
-        return Err(StatusError::bad_request(format!(
-            "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
-            json_type(&body.value)
-        )));
+fn applied_body(value: Value) -> Result<Value, StatusError> {
+    if value.is_object() {
+        return Ok(value);
     }
-    if !body.strict_errors.is_empty() {
-        let text = body.strict_errors.join("\n  ");
-        match validation {
-            FieldValidation::Strict => {
-                return Err(StatusError::bad_request(format!("error strict decoding patch: {text}")));
-            }
-            FieldValidation::Warn => ctx.warnings.warn(text),
-            FieldValidation::Ignore => {}
-        }
-    }
-    Ok(body.value)
+    Err(StatusError::bad_request(format!(
+        "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+        json_type(&value)
+    )))
 }
 
 /// `apps/v1`, `/v1` for the core group: how Go prints a group version kind.
 fn display_version(kind: &GroupVersionKind) -> String {
     format!("{}/{}", kind.group, kind.version)
-}
-
-/// Why an untyped object does not convert, in the words of upstream's converter: it assigns what it can itself, and asks
-/// a type's own decoder for the rest.
-fn conversion_error(error: DecodeError) -> String {
-    match error {
-        DecodeError::Type { value, go_type, .. } if value.starts_with("number") => {
-            format!("cannot convert float64 to {go_type}")
-        }
-        // Bytes go through JSON.
-        DecodeError::Parse(error) if error.starts_with("illegal base64") => {
-            format!("error decoding from json: {error}")
-        }
-        error => error.without_place().to_string(),
-    }
-}
-
-/// A map as Go's `%v` prints it: `map[a:1 b:map[c:x]]`.
-fn go_map(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let parts: Vec<String> = fields.iter().map(|(key, value)| format!("{key}:{}", go_map(value))).collect();
-            format!("map[{}]", parts.join(" "))
-        }
-        Value::Array(items) => format!("[{}]", items.iter().map(go_map).collect::<Vec<_>>().join(" ")),
-        Value::String(text) => text.clone(),
-        Value::Null => "<nil>".into(),
-        other => other.to_string(),
-    }
 }

@@ -5,6 +5,7 @@
 //! that decodes itself (quantities, times, int-or-string) ends it at once, and so hides those seen before.
 
 mod custom;
+mod untyped;
 
 use apimachinery::field;
 use apimachinery::quantity::Quantity;
@@ -19,6 +20,7 @@ use crate::node::{Kind, Node};
 pub(crate) const MAX_STRICT_ERRORS: usize = 100;
 
 pub(crate) use custom::custom;
+pub(crate) use untyped::untyped;
 
 /// The time Go calls zero and writes as null, 0001-01-01T00:00:00Z, in seconds since 1970.
 const ZERO_TIME: i64 = -62_135_596_800;
@@ -40,6 +42,9 @@ pub enum DecodeError {
     /// A value that its own type's parser refuses: quantities, times, base64.
     #[error("{0}")]
     Parse(String),
+    /// A value that upstream's converter of untyped objects cannot assign.
+    #[error("{0}")]
+    Untyped(String),
     /// Metadata of an object within a custom resource that is not metadata.
     #[error("{0}")]
     Field(field::Error),

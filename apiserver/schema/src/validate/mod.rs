@@ -12,16 +12,18 @@ mod number;
 use apimachinery::field::{BadValue, Error, ErrorKind, ErrorList, Path};
 use serde_json::Value;
 
-use crate::crd::Custom;
 use crate::node::Node;
 
-/// Validates a custom resource, or the change of one.
-pub(crate) fn custom(custom: &Custom, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
-    let mut errors = keywords(&custom.root, value, old, path);
-    errors.extend(embedded::validate(&custom.root, value, path));
-    // A list that was wrong before may stay so.
-    if old.is_none_or(|old| lists::validate(&custom.root, old, path).is_empty()) {
-        errors.extend(lists::validate(&custom.root, value, path));
+/// The metadata of embedded objects.
+pub(crate) fn embedded(root: &Node, value: &Value, path: &Path) -> ErrorList {
+    embedded::validate(root, value, path)
+}
+
+/// Lists that are sets or maps. One that was wrong before may stay so.
+pub(crate) fn lists(root: &Node, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
+    let errors = lists::validate(root, value, path);
+    if errors.is_empty() || old.is_some_and(|old| !lists::validate(root, old, path).is_empty()) {
+        return ErrorList::new();
     }
     errors
 }
