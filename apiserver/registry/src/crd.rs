@@ -26,6 +26,22 @@ const PART_VERBS: [&str; 3] = ["get", "patch", "update"];
 /// # Errors
 /// The definition has no storage version, or a schema cannot be compiled.
 pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
+    rows_of(crd, "served")
+}
+
+/// The row of the version that a `CustomResourceDefinition` stores, served or not: to reach its instances. It has a store of
+/// its own; [`crate::Registry::discard`] it when done.
+///
+/// # Errors
+/// As [`rows_for`].
+pub fn stored_row(crd: &Value) -> Result<Arc<Row>, ErrorList> {
+    let missing =
+        || vec![Error::required(&Path::new("spec").child("versions"), "one version must be the storage version")];
+    rows_of(crd, "storage")?.into_iter().next().ok_or_else(missing)
+}
+
+/// The rows of the versions in which the field `chosen` is true.
+fn rows_of(crd: &Value, chosen: &str) -> Result<Vec<Arc<Row>>, ErrorList> {
     let spec = crd.get("spec").unwrap_or(&Value::Null);
     let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     let group = text(spec, "group");
@@ -95,7 +111,7 @@ pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
             strategy: strategy::custom(),
         })
     };
-    Ok(versions.iter().filter(|version| is(version, "served")).map(row).collect())
+    Ok(versions.iter().filter(|version| is(version, chosen)).map(row).collect())
 }
 
 fn selectable_labels(version: &Value) -> Vec<String> {

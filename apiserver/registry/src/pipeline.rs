@@ -122,15 +122,10 @@ impl Write<'_> {
                 Attempt::NoOp(object) | Attempt::DryRun(object) => {
                     return self.answer(object.clone(), None, current.is_none());
                 }
-                Attempt::Put { object, stored } => {
-                    let ttl = self.store.ttl(self.registry.backing());
-                    self.registry
-                        .backing()
-                        .storage
-                        .compare_and_put(key.as_bytes(), expected, stored.clone(), ttl)
-                        .await
-                        .map(|outcome| (outcome, Some(object)))
-                }
+                Attempt::Put { object, stored } => self
+                    .put(&key, expected, stored.clone(), object.name())
+                    .await?
+                    .map(|outcome| (outcome, Some(object))),
                 Attempt::Remove(_) => self
                     .registry
                     .backing()
@@ -178,12 +173,7 @@ impl Write<'_> {
                 return Err(StatusError::unstructured("resourceVersion should not be set on objects to be created"));
             }
             let key = self.key(object.name());
-            let outcome = self
-                .registry
-                .backing()
-                .storage
-                .compare_and_put(key.as_bytes(), 0, stored, self.store.ttl(self.registry.backing()))
-                .await;
+            let outcome = self.put(&key, 0, stored, object.name()).await?;
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
                 Outcome::Done(revision) => return self.answer(object, Some(revision), true),
                 Outcome::Mismatch(got) => {
@@ -197,6 +187,21 @@ impl Write<'_> {
             self.check_deadline()?;
         }
         Err(last.unwrap_or_else(|| StatusError::internal("nothing was created")))
+    }
+
+    async fn put(
+        &self,
+        key: &str,
+        expected: Revision,
+        stored: Bytes,
+        name: &str,
+    ) -> Result<storage::Result<Outcome>, StatusError> {
+        let backing = self.registry.backing();
+        let _allowed = match expected {
+            0 => Some(self.registry.allow_creation(&self.target.row, name).await?),
+            _ => None,
+        };
+        Ok(backing.storage.compare_and_put(key.as_bytes(), expected, stored, self.store.ttl(backing)).await)
     }
 
     /// Whether the name was made here, so that another may be tried.
@@ -238,13 +243,12 @@ impl Write<'_> {
             self.check_preconditions(&change.preconditions(), old)?;
         }
         if old.is_none() && row.terminating {
-            let words = "create not allowed while custom resource definition is terminating";
             let name = if self.target.name.is_empty() {
                 change.draft(None)?.name().to_owned()
             } else {
                 self.target.name.clone()
             };
-            return Err(StatusError::forbidden(&resource, &name, words));
+            return Err(crate::registry::terminating(row, &name));
         }
         let now = self.registry.now();
         let table = self.registry.table();
@@ -385,7 +389,7 @@ impl Write<'_> {
         Ok(Written { object: Served::from_value(Arc::new(shown)), created })
     }
 
-    fn check_deadline(&self) -> Result<(), StatusError> {
+    pub(crate) fn check_deadline(&self) -> Result<(), StatusError> {
         match self.ctx.deadline {
             Some(deadline) if std::time::Instant::now() >= deadline => {
                 Err(StatusError::timeout("Timeout: request did not complete within the allotted timeout", 0))

@@ -8,11 +8,12 @@ use apimachinery::{StatusError, time};
 use arc_swap::{ArcSwap, Guard};
 use jiff::Timestamp;
 use storage::Storage;
+use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::context::Target;
 use crate::lister::TableLister;
 use crate::store::{Backing, Store};
-use crate::table::Table;
+use crate::table::{Origin, Row, Table};
 
 /// How a registry behaves.
 #[derive(Clone, Debug)]
@@ -34,6 +35,17 @@ pub struct Registry {
     table: ArcSwap<Table>,
     admission: ArcSwap<Chain>,
     backing: Backing,
+    /// Creations of custom resources hold it for reading from their last look at the table until they are stored.
+    creations: RwLock<()>,
+}
+
+/// See [`Registry::allow_creation`].
+pub(crate) struct CreationPermit<'a>(#[expect(dead_code, reason = "held, not read")] Option<RwLockReadGuard<'a, ()>>);
+
+/// Why nothing is made while the definition of its kind is being deleted.
+pub(crate) fn terminating(row: &Row, name: &str) -> StatusError {
+    let words = "create not allowed while custom resource definition is terminating";
+    StatusError::forbidden(&row.group_resource(), name, words)
 }
 
 impl Registry {
@@ -43,6 +55,7 @@ impl Registry {
             table: ArcSwap::from_pointee(Table::builtin()),
             admission: ArcSwap::from_pointee(Chain::default()),
             backing: Backing { storage, prefix: options.prefix, event_ttl: options.event_ttl },
+            creations: RwLock::new(()),
         })
     }
 
@@ -60,11 +73,39 @@ impl Registry {
             let kept = |store: &Arc<Store>| {
                 after.rows().iter().any(|row| row.store.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, store)))
             };
-            if let Some(store) = row.store.as_ref().filter(|store| !kept(store))
-                && let Some(cacher) = store.started_cacher().cloned()
-            {
-                tokio::spawn(async move { cacher.shutdown().await });
+            if let Some(store) = row.store.as_ref().filter(|store| !kept(store)) {
+                store.retire();
             }
+        }
+    }
+
+    /// Lets go of a row that was made for a caller alone, and never in the table. Within a tokio runtime.
+    pub fn discard(&self, row: &Row) {
+        if let Some(store) = &row.store {
+            store.retire();
+        }
+    }
+
+    /// Waits until every creation of a custom resource that began under an earlier table is stored or refused. After a
+    /// table in which a resource is terminating or gone, nothing of it is made any more once this returns.
+    pub async fn settle_creations(&self) {
+        drop(self.creations.write().await);
+    }
+
+    /// Allows a creation of what `row` serves until the answer is dropped: the definition may have ended since the request
+    /// took the row.
+    ///
+    /// # Errors
+    /// 403 if the definition is being deleted, 404 if it is gone or another by now.
+    pub(crate) async fn allow_creation(&self, row: &Row, name: &str) -> Result<CreationPermit<'_>, StatusError> {
+        let Origin::Crd { uid, .. } = &row.origin else { return Ok(CreationPermit(None)) };
+        let permit = self.creations.read().await;
+        let table = self.table();
+        let now = table.row(&row.gvr.group, &row.gvr.version, &row.gvr.resource);
+        match now.map(|now| (&now.origin, now.terminating)) {
+            Some((Origin::Crd { uid: present, .. }, false)) if present == uid => Ok(CreationPermit(Some(permit))),
+            Some((Origin::Crd { uid: present, .. }, true)) if present == uid => Err(terminating(row, name)),
+            _ => Err(StatusError::unknown_resource()),
         }
     }
 

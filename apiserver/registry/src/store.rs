@@ -1,6 +1,7 @@
 //! Where one resource's objects are: their keys, the version they are kept in, and the cache that serves them. All
 //! versions (and groups) of a resource share one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ pub struct Store {
     /// filled in when it is read.
     schema: Option<Schema>,
     cacher: OnceLock<Cacher>,
+    /// No row of the table has this store any more.
+    retired: AtomicBool,
 }
 
 impl std::fmt::Debug for Store {
@@ -45,7 +48,15 @@ impl Store {
     /// The store of a built-in resource.
     pub(crate) fn new(path: String, gvk: GroupVersionKind, namespaced: bool) -> Self {
         let selectable = Selectable::builtin(&gvk.group, &gvk.kind);
-        Self { path, gvk, namespaced, selectable, schema: None, cacher: OnceLock::new() }
+        Self {
+            path,
+            gvk,
+            namespaced,
+            selectable,
+            schema: None,
+            cacher: OnceLock::new(),
+            retired: AtomicBool::new(false),
+        }
     }
 
     /// The store of a custom resource; `schema` is that of the stored version.
@@ -56,7 +67,7 @@ impl Store {
         selectable: Selectable,
         schema: Option<Schema>,
     ) -> Self {
-        Self { path, gvk, namespaced, selectable, schema, cacher: OnceLock::new() }
+        Self { path, gvk, namespaced, selectable, schema, cacher: OnceLock::new(), retired: AtomicBool::new(false) }
     }
 
     /// What the objects are kept as.
@@ -88,9 +99,12 @@ impl Store {
         format!("{}/{}/", backing.prefix, self.path)
     }
 
-    /// The cache; it starts with its first use.
+    /// The cache; it starts with its first use. A request that still holds a row which was taken out of the table may be the
+    /// first: it is answered, or told that the cache has ended, and the cache ends.
     pub(crate) fn cacher(self: &Arc<Self>, backing: &Backing) -> &Cacher {
-        self.cacher.get_or_init(|| {
+        let mut started = false;
+        let cacher = self.cacher.get_or_init(|| {
+            started = true;
             let mut config = Config::new(self.key_prefix(backing));
             config.index_field = self.selectable.index_field().map(Into::into);
             let decoder = StoreDecoder {
@@ -99,7 +113,21 @@ impl Store {
                 schema: self.schema.clone(),
             };
             Cacher::new(backing.storage.clone(), Arc::new(decoder), config)
-        })
+        });
+        if started && self.retired.load(Ordering::SeqCst) {
+            end(cacher.clone());
+        }
+        cacher
+    }
+
+    /// Ends the cache, now or as soon as somebody starts it: watches get every event there was, then end. Within a tokio
+    /// runtime.
+    pub(crate) fn retire(&self) {
+        // Either this sees the cache, or who starts it sees this.
+        self.retired.store(true, Ordering::SeqCst);
+        if let Some(cacher) = self.cacher.get() {
+            end(cacher.clone());
+        }
     }
 
     /// The cache if anything has used it.
@@ -132,6 +160,10 @@ impl Store {
         self.prune(&mut object);
         serde_json::to_vec(&object).map(Bytes::from).map_err(|error| StatusError::internal(error.to_string()))
     }
+}
+
+fn end(cacher: Cacher) {
+    tokio::spawn(async move { cacher.shutdown().await });
 }
 
 pub(crate) fn itoa(revision: Revision) -> String {

@@ -76,15 +76,29 @@ impl Cleanup {
     }
 
     async fn delete_instances(&self, crd: &Value) -> Result<(), StatusError> {
+        // What began before the definition was known to end is there to be deleted after this.
+        self.registry.settle_creations().await;
         let (group, plural) = (&crd["spec"]["group"], &crd["spec"]["names"]["plural"]);
         let table = self.registry.table();
-        let instances = crd["spec"]["versions"]
+        let served = crd["spec"]["versions"]
             .as_array()
             .into_iter()
             .flatten()
             .find_map(|version| table.row(group.as_str()?, version["name"].as_str()?, plural.as_str()?).cloned());
-        // Not in the table: nothing of it was ever served by this server, and no version is served now.
-        let Some(row) = instances else { return Ok(()) };
+        if let Some(row) = served {
+            return self.delete_all(row).await;
+        }
+        // No version is served, but there may be instances of when one was.
+        let row = registry::crd::stored_row(crd).map_err(|errors| {
+            let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            StatusError::internal(problems.join("; "))
+        })?;
+        let outcome = self.delete_all(row.clone()).await;
+        self.registry.discard(&row);
+        outcome
+    }
+
+    async fn delete_all(&self, row: Arc<Row>) -> Result<(), StatusError> {
         loop {
             let all = Target::new(row.clone(), "", "");
             let listed = self.registry.list(&self.ctx, &all, &ListOptions::default()).await?;

@@ -1,5 +1,6 @@
 //! The verbs over the embedded store, without a socket.
 
+mod definitions;
 mod deletion;
 mod ownership;
 mod reads;

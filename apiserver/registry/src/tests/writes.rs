@@ -79,6 +79,32 @@ async fn an_update_needs_the_current_version_where_one_is_sent() {
 }
 
 #[tokio::test]
+async fn an_update_of_another_object_of_the_same_name_is_refused() {
+    let server = Server::start();
+    let made = server.create("v1/configmaps", config_map("a")).await.unwrap();
+    let conflict = |there: &str| {
+        format!(
+            "Operation cannot be fulfilled on configmaps \"a\": StorageError: invalid object, Code: 4, Key: \
+             /registry/configmaps/ns/a, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: \
+             other, UID in object meta: {there}"
+        )
+    };
+    let mut other = config_map("a");
+    other.set_uid("other");
+    assert_eq!(words(server.update("v1/configmaps/a", other.clone()).await), (409, conflict(made.uid())));
+    let mut same = config_map("a");
+    same.set_uid(made.uid());
+    same["data"]["k"] = "w".into();
+    assert_eq!(server.update("v1/configmaps/a", same).await.unwrap().uid(), made.uid());
+    // What an update may make is another than the one that the client knew, too.
+    let lease =
+        json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "a", "uid": "other"}});
+    let refused = server.update("coordination.k8s.io/v1/leases/a", lease).await;
+    let want = conflict("").replace("configmaps \"a\"", "leases.coordination.k8s.io \"a\"");
+    assert_eq!(words(refused), (409, want.replace("/configmaps/", "/leases/")));
+}
+
+#[tokio::test]
 async fn a_write_that_changes_nothing_makes_no_revision() {
     let server = Server::start();
     let made = server.create("v1/configmaps", config_map("a")).await.unwrap();

@@ -146,6 +146,7 @@ impl Registry {
                     None => return Err(not_found()),
                 },
             }
+            write.check_deadline()?;
         }
     }
 

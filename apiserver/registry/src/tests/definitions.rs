@@ -1,0 +1,98 @@
+//! Custom resources while their definition ends.
+
+use super::*;
+
+fn definition(uid: &str, served: bool) -> Value {
+    json!({"metadata": {"name": "widgets.example.com", "uid": uid}, "spec": {
+        "group": "example.com", "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+        "versions": [{"name": "v1", "served": served, "storage": true,
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}})
+}
+
+fn widget(name: &str) -> Value {
+    json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": name}})
+}
+
+impl Server {
+    fn publish(&self, definition: &Value) {
+        let rows = crd::rows_for(definition).unwrap();
+        self.registry.update_table(|table| table.with_crd("widgets.example.com", rows.clone()));
+    }
+}
+
+#[tokio::test]
+async fn a_request_from_before_its_definition_ended_makes_nothing() {
+    let server = Server::start();
+    server.publish(&definition("u", true));
+    let target = server.target("example.com/v1/widgets");
+    let mut ending = definition("u", true);
+    ending.set_deletion_timestamp(Some("2026-01-02T03:04:05Z"));
+    let missing = (404, "the server could not find the requested resource".to_owned());
+    let forbidden =
+        "widgets.example.com \"a\" is forbidden: create not allowed while custom resource definition is terminating";
+
+    for (now, want) in [
+        (Some(ending), (403, forbidden.to_owned())),
+        (Some(definition("another", true)), missing.clone()),
+        (None, missing),
+    ] {
+        match &now {
+            Some(now) => server.publish(now),
+            None => server.registry.update_table(|table| table.without_crd("widgets.example.com")),
+        }
+        let options = CreateOptions::default();
+        let refused = server.registry.create(&server.ctx, &target, widget("a").into(), &options).await;
+        assert_eq!(words(refused), want, "{now:?}");
+        let named = Target::new(target.row.clone(), "ns", "a");
+        let apply = Patch::Apply(widget("a").into());
+        let options = PatchOptions { field_manager: "m".into(), ..PatchOptions::default() };
+        let refused = server.registry.patch(&server.ctx, &named, apply, &options).await;
+        assert_eq!(words(refused), want, "apply, {now:?}");
+    }
+}
+
+#[tokio::test]
+async fn whoever_waits_for_creations_sees_what_they_made() {
+    let server = Server::start();
+    server.publish(&definition("u", true));
+    let row = server.target("example.com/v1/widgets").row;
+    let allowed = server.registry.allow_creation(&row, "a").await.unwrap();
+    let mut settled = Box::pin(server.registry.settle_creations());
+    assert!(futures::poll!(&mut settled).is_pending(), "a creation is under way");
+    drop(allowed);
+    settled.await;
+}
+
+#[tokio::test]
+async fn instances_are_reached_though_no_version_is_served() {
+    let server = Server::start();
+    server.publish(&definition("u", true));
+    server.create("example.com/v1/widgets", widget("a")).await.unwrap();
+    let unserved = definition("u", false);
+    server.publish(&unserved);
+    assert!(server.registry.table().row("example.com", "v1", "widgets").is_none());
+
+    let row = crd::stored_row(&unserved).unwrap();
+    let all = Target::new(row.clone(), "", "");
+    let listed = server.registry.list(&server.ctx, &all, &ListOptions::default()).await.unwrap();
+    assert_eq!(listed.items.len(), 1);
+    let one = Target::new(row.clone(), "ns", "a");
+    server.registry.delete(&server.ctx, &one, &DeleteOptions::default()).await.unwrap();
+    server.registry.discard(&row);
+}
+
+#[tokio::test]
+async fn a_cache_that_a_late_request_starts_ends() {
+    let server = Server::start();
+    server.publish(&definition("u", true));
+    let target = server.target("example.com/v1/widgets");
+    let store = target.row.store.clone().unwrap();
+    server.registry.update_table(|table| table.without_crd("widgets.example.com"));
+    assert!(store.started_cacher().is_none());
+    // The first may still be answered; the end comes without anybody's doing.
+    while server.registry.list(&server.ctx, &target, &ListOptions::default()).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(store.started_cacher().is_some(), "the request started it");
+}
