@@ -12,7 +12,7 @@ use admission::{Chain, Lister, Plugin, webhook};
 use endpoints::authentication::Authenticator;
 use endpoints::authorization::{Everyone, Privileged, Union};
 use endpoints::health::Check;
-use registry::Registry;
+use registry::{Registry, Reviewers};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use storage::Storage;
@@ -81,11 +81,14 @@ pub async fn run(
     let crds = crd::Controller::start(registry.clone()).await.map_err(prepare)?;
 
     let mut server = endpoints::Config::new(registry.clone());
-    server.authenticator = authenticator(&config)?.anonymous(options.anonymous_auth);
+    let authenticator = authenticator(&config)?.anonymous(options.anonymous_auth);
     server.authorizer = Arc::new(Union(vec![
         Arc::new(Privileged::new(Vec::new(), OPERATORS.iter().map(|operator| operator.user.to_owned()).collect())),
         Arc::new(Everyone),
     ]));
+    registry
+        .set_reviewers(Reviewers { authorizer: server.authorizer.clone(), tokens: Arc::new(authenticator.clone()) });
+    server.authenticator = authenticator;
     server.health.add(store_check(&store));
     server.request_timeout = options.request_timeout;
     server.min_request_timeout = Duration::from_secs(options.min_request_timeout);

@@ -4,6 +4,7 @@
 //! Plugins read through a [`Lister`] and never write.
 
 mod attributes;
+pub mod authorizer;
 mod chain;
 pub mod default_toleration_seconds;
 mod lister;

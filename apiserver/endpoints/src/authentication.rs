@@ -7,6 +7,7 @@ use apimachinery::user::{ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, ANONYMOUS, User
 use async_trait::async_trait;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use registry::{TokenReviewer, TokenUser};
 use rustls::pki_types::CertificateDer;
 use sha2::{Digest, Sha256};
 
@@ -23,13 +24,17 @@ pub struct Authenticator {
     tokens: HashMap<String, Arc<UserInfo>>,
     others: Vec<Arc<dyn TokenAuthenticator>>,
     anonymous: bool,
+    audiences: Vec<String>,
 }
+
+/// Whom tokens are for where nothing else is said.
+const AUDIENCE: &str = "https://kubernetes.default.svc";
 
 impl Authenticator {
     /// Knows the tokens of a table; anonymous requests are let through as `system:anonymous`.
     pub fn new(tokens: HashMap<String, UserInfo>) -> Self {
         let tokens = tokens.into_iter().map(|(token, user)| (token, Arc::new(authenticated(user)))).collect();
-        Self { tokens, others: Vec::new(), anonymous: true }
+        Self { tokens, others: Vec::new(), anonymous: true, audiences: vec![AUDIENCE.to_owned()] }
     }
 
     /// Asks `other` about tokens that are not in the table.
@@ -59,17 +64,37 @@ impl Authenticator {
             return Some(user.clone());
         }
         if let Some(token) = bearer_token(headers) {
-            if let Some(user) = self.tokens.get(token) {
-                return Some(user.clone());
-            }
-            for other in &self.others {
-                if let Some(user) = other.authenticate(token).await {
-                    return Some(Arc::new(authenticated(user)));
-                }
-            }
-            return None;
+            return self.token_user(token).await;
         }
         self.anonymous.then(|| Arc::new(UserInfo::new(ANONYMOUS, [ALL_UNAUTHENTICATED])))
+    }
+}
+
+impl Authenticator {
+    /// The user of a bearer token.
+    async fn token_user(&self, token: &str) -> Option<Arc<UserInfo>> {
+        if let Some(user) = self.tokens.get(token) {
+            return Some(user.clone());
+        }
+        for other in &self.others {
+            if let Some(user) = other.authenticate(token).await {
+                return Some(Arc::new(authenticated(user)));
+            }
+        }
+        None
+    }
+}
+
+#[async_trait]
+impl TokenReviewer for Authenticator {
+    async fn review(&self, token: &str, audiences: &[String]) -> Result<TokenUser, String> {
+        // Tokens that name no audience are for the server itself.
+        let asked = if audiences.is_empty() { &self.audiences } else { audiences };
+        let good: Vec<String> = asked.iter().filter(|audience| self.audiences.contains(audience)).cloned().collect();
+        match self.token_user(token).await {
+            Some(user) if !good.is_empty() => Ok(TokenUser { user: UserInfo::clone(&user), audiences: good }),
+            _ => Err("invalid bearer token".to_owned()),
+        }
     }
 }
 

@@ -4,98 +4,55 @@ use std::sync::Arc;
 
 use apimachinery::gvk::GroupResource;
 use apimachinery::status::StatusError;
-use apimachinery::user::{ALL_AUTHENTICATED, SYSTEM_MASTERS, UserInfo};
+use apimachinery::user::{ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, SYSTEM_MASTERS, UserInfo};
 use async_trait::async_trait;
+
+pub use admission::authorizer::{Attributes, Authorizer, Decision, NonResourceRule, ResourceRule, Rules};
 
 use crate::request_info::RequestInfo;
 
-/// What is asked for, in the authorizer's terms (upstream's `authorizer.Attributes`).
-#[derive(Clone, Debug)]
-pub struct Attributes {
-    /// Who asks.
-    pub user: Arc<UserInfo>,
-    /// The verb of a resource request (`get`, `list`, `deletecollection`…) or the lower-case method of another.
-    pub verb: String,
-    /// Whether a resource is asked for; else only `path` counts.
-    pub resource_request: bool,
-    /// The API group, empty for the core group.
-    pub group: String,
-    /// The version.
-    pub version: String,
-    /// The resource's plural.
-    pub resource: String,
-    /// The subresource, empty for none.
-    pub subresource: String,
-    /// The namespace, empty for none.
-    pub namespace: String,
-    /// The object's name, empty for none.
-    pub name: String,
-    /// The request's path.
-    pub path: String,
+/// What `user` asks for with a request.
+pub fn attributes(user: Arc<UserInfo>, info: &RequestInfo) -> Attributes {
+    Attributes {
+        user,
+        verb: info.verb.clone(),
+        resource_request: info.is_resource,
+        group: info.group.clone(),
+        version: info.version.clone(),
+        resource: info.resource.clone(),
+        subresource: info.subresource.clone(),
+        namespace: info.namespace.clone(),
+        name: info.name.clone(),
+        path: info.path.clone(),
+    }
 }
 
-impl Attributes {
-    /// What `user` asks for with a request.
-    pub fn of(user: Arc<UserInfo>, info: &RequestInfo) -> Self {
-        Self {
-            user,
-            verb: info.verb.clone(),
-            resource_request: info.is_resource,
-            group: info.group.clone(),
-            version: info.version.clone(),
-            resource: info.resource.clone(),
-            subresource: info.subresource.clone(),
-            namespace: info.namespace.clone(),
-            name: info.name.clone(),
-            path: info.path.clone(),
+/// The 403 of a request that was not allowed, in upstream's words.
+pub fn forbidden(attributes: &Attributes, reason: &str) -> StatusError {
+    let user = apimachinery::quote::quoted(&attributes.user.name);
+    let verb = &attributes.verb;
+    let (resource, mut message) = if attributes.resource_request {
+        let mut resource = attributes.resource.clone();
+        if !attributes.subresource.is_empty() {
+            resource = format!("{resource}/{}", attributes.subresource);
         }
-    }
-
-    /// The 403 of a request that was not allowed, in upstream's words.
-    pub fn forbidden(&self, reason: &str) -> StatusError {
-        let user = apimachinery::quote::quoted(&self.user.name);
-        let verb = &self.verb;
-        let (resource, mut message) = if self.resource_request {
-            let mut resource = self.resource.clone();
-            if !self.subresource.is_empty() {
-                resource = format!("{resource}/{}", self.subresource);
-            }
-            let place = match self.namespace.as_str() {
-                "" => "at the cluster scope".to_owned(),
-                namespace => format!("in the namespace \"{namespace}\""),
-            };
-            let group = &self.group;
-            let message = format!("User {user} cannot {verb} resource \"{resource}\" in API group \"{group}\" {place}");
-            (GroupResource { group: group.clone(), resource: self.resource.clone() }, message)
-        } else {
-            let message = format!("User {user} cannot {verb} path {}", apimachinery::quote::quoted(&self.path));
-            (GroupResource::default(), message)
+        let place = match attributes.namespace.as_str() {
+            "" => "at the cluster scope".to_owned(),
+            namespace => format!("in the namespace \"{namespace}\""),
         };
-        // Upstream's words are safe to show in a page.
-        message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        if !reason.is_empty() {
-            message = format!("{message}: {reason}");
-        }
-        StatusError::forbidden(&resource, &self.name, message)
+        let group = &attributes.group;
+        let message = format!("User {user} cannot {verb} resource \"{resource}\" in API group \"{group}\" {place}");
+        (GroupResource { group: group.clone(), resource: attributes.resource.clone() }, message)
+    } else {
+        let message = format!("User {user} cannot {verb} path {}", apimachinery::quote::quoted(&attributes.path));
+        (GroupResource::default(), message)
+    };
+    // Upstream's words are safe to show in a page.
+    message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    if !reason.is_empty() {
+        message = format!("{message}: {reason}");
     }
-}
-
-/// An authorizer's answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Decision {
-    /// Allowed; no other authorizer is asked.
-    Allow,
-    /// Refused; no other authorizer is asked. The text goes to the client behind upstream's words.
-    Deny(String),
-    /// No opinion: the next one is asked; when none is left the request is refused. The text may be empty.
-    NoOpinion(String),
-}
-
-/// Decides whether a request may go on.
-#[async_trait]
-pub trait Authorizer: Send + Sync + 'static {
-    /// Its decision.
-    async fn authorize(&self, attributes: &Attributes) -> Decision;
+    StatusError::forbidden(&resource, &attributes.name, message)
 }
 
 /// Several authorizers, asked in order.
@@ -132,17 +89,46 @@ impl Authorizer for Union {
         }
         Decision::NoOpinion(reasons.join("\n"))
     }
+
+    async fn rules(&self, user: &UserInfo, namespace: &str) -> Rules {
+        let mut all = Rules::default();
+        for authorizer in &self.0 {
+            let Rules { resource, non_resource, incomplete } = authorizer.rules(user, namespace).await;
+            all.resource.extend(resource);
+            all.non_resource.extend(non_resource);
+            all.incomplete |= incomplete;
+        }
+        all
+    }
+}
+
+impl Privileged {
+    fn includes(&self, user: &UserInfo) -> bool {
+        let privileged = |group: &String| group == SYSTEM_MASTERS || self.groups.contains(group);
+        user.groups.iter().any(privileged) || self.users.contains(&user.name)
+    }
 }
 
 #[async_trait]
 impl Authorizer for Privileged {
     async fn authorize(&self, attributes: &Attributes) -> Decision {
-        let user = &attributes.user;
-        let privileged = |group: &String| group == SYSTEM_MASTERS || self.groups.contains(group);
-        if user.groups.iter().any(privileged) || self.users.contains(&user.name) {
-            Decision::Allow
-        } else {
-            Decision::NoOpinion(String::new())
+        if self.includes(&attributes.user) { Decision::allow() } else { Decision::no_opinion() }
+    }
+
+    async fn rules(&self, user: &UserInfo, _namespace: &str) -> Rules {
+        if !self.includes(user) {
+            return Rules::default();
+        }
+        let all = || vec!["*".to_owned()];
+        Rules {
+            resource: vec![ResourceRule {
+                verbs: all(),
+                api_groups: all(),
+                resources: all(),
+                ..ResourceRule::default()
+            }],
+            non_resource: vec![NonResourceRule { verbs: all(), urls: all() }],
+            incomplete: false,
         }
     }
 }
@@ -171,26 +157,54 @@ fn listed(paths: &[&str], path: &str) -> bool {
     })
 }
 
+/// What every authenticated user may create, by group (`system:basic-user`).
+const BASIC: [(&str, &[&str]); 2] = [
+    ("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+    ("authentication.k8s.io", &["selfsubjectreviews"]),
+];
+
 #[async_trait]
 impl Authorizer for Everyone {
     async fn authorize(&self, attributes: &Attributes) -> Decision {
         let authenticated = attributes.user.is_in_group(ALL_AUTHENTICATED);
-        let allowed = if attributes.resource_request {
-            // system:basic-user
-            authenticated
-                && attributes.verb == "create"
-                && match attributes.group.as_str() {
-                    "authorization.k8s.io" => {
-                        matches!(attributes.resource.as_str(), "selfsubjectaccessreviews" | "selfsubjectrulesreviews")
-                    }
-                    "authentication.k8s.io" => attributes.resource == "selfsubjectreviews",
-                    _ => false,
-                }
+        let role = if attributes.resource_request {
+            let basic = |(group, resources): &(&str, &[&str])| {
+                attributes.group == *group && resources.contains(&attributes.resource.as_str())
+            };
+            let may = authenticated && attributes.verb == "create" && BASIC.iter().any(basic);
+            may.then_some("system:basic-user")
+        } else if attributes.verb != "get" {
+            None
+        } else if authenticated && listed(&DISCOVERY, &attributes.path) {
+            Some("system:discovery")
         } else {
-            attributes.verb == "get"
-                && (listed(&PUBLIC, &attributes.path) || authenticated && listed(&DISCOVERY, &attributes.path))
+            listed(&PUBLIC, &attributes.path).then_some("system:public-info-viewer")
         };
-        if allowed { Decision::Allow } else { Decision::NoOpinion(String::new()) }
+        let Some(role) = role else { return Decision::no_opinion() };
+        let group = if authenticated { ALL_AUTHENTICATED } else { ALL_UNAUTHENTICATED };
+        // The words that upstream's RBAC has for the same roles.
+        Decision::Allow(format!(
+            "RBAC: allowed by ClusterRoleBinding \"{role}\" of ClusterRole \"{role}\" to Group \"{group}\""
+        ))
+    }
+
+    async fn rules(&self, user: &UserInfo, _namespace: &str) -> Rules {
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect::<Vec<_>>();
+        let get = |urls: &[&str]| NonResourceRule { verbs: texts(&["get"]), urls: texts(urls) };
+        if !user.is_in_group(ALL_AUTHENTICATED) {
+            return Rules { non_resource: vec![get(&PUBLIC)], ..Rules::default() };
+        }
+        let create = |(group, resources): &(&str, &[&str])| ResourceRule {
+            verbs: texts(&["create"]),
+            api_groups: texts(&[group]),
+            resources: texts(resources),
+            resource_names: Vec::new(),
+        };
+        Rules {
+            resource: BASIC.iter().map(create).collect(),
+            non_resource: vec![get(&DISCOVERY), get(&PUBLIC)],
+            incomplete: false,
+        }
     }
 }
 
@@ -199,9 +213,9 @@ mod tests {
     use super::*;
     use crate::query::Query;
 
-    fn attributes(user: &str, groups: &[&str], method: &str, path: &str) -> Attributes {
+    fn asked(user: &str, groups: &[&str], method: &str, path: &str) -> Attributes {
         let info = RequestInfo::new(&method.parse().unwrap(), path, &Query::default()).unwrap();
-        Attributes::of(Arc::new(UserInfo::new(user, groups.iter().copied())), &info)
+        attributes(Arc::new(UserInfo::new(user, groups.iter().copied())), &info)
     }
 
     #[tokio::test]
@@ -225,8 +239,8 @@ mod tests {
             ("system:anonymous", &["system:unauthenticated"], "GET", "/apis", false),
             ("system:anonymous", &["system:unauthenticated"], "POST", "/healthz", false),
         ] {
-            let decision = authorizer.authorize(&attributes(user, groups, method, path)).await;
-            assert_eq!(decision == Decision::Allow, allowed, "{user} {method} {path}");
+            let decision = authorizer.authorize(&asked(user, groups, method, path)).await;
+            assert_eq!(decision.is_allowed(), allowed, "{user} {method} {path}");
         }
     }
 
@@ -250,7 +264,7 @@ mod tests {
             ),
             ("OPTIONS", "/x/%3Cb%3E", r#"forbidden: User "alice" cannot options path "/x/&lt;b&gt;""#),
         ] {
-            assert_eq!(attributes("alice", &[], method, path).forbidden("").to_string(), message);
+            assert_eq!(forbidden(&asked("alice", &[], method, path), "").to_string(), message);
         }
     }
 }

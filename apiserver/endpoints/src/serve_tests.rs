@@ -51,7 +51,7 @@ struct Anyone;
 #[async_trait::async_trait]
 impl crate::authorization::Authorizer for Anyone {
     async fn authorize(&self, _: &crate::authorization::Attributes) -> crate::authorization::Decision {
-        crate::authorization::Decision::Allow
+        crate::authorization::Decision::allow()
     }
 }
 

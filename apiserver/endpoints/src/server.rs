@@ -14,7 +14,7 @@ use registry::{Registry, Warnings};
 use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
-use crate::authorization::{Attributes, Authorizer, Decision};
+use crate::authorization::{self, Authorizer, Decision};
 use crate::body::{Body, RequestBody};
 use crate::filters::flow_control::FlowControl;
 use crate::filters::{audit, impersonation, timeout};
@@ -202,10 +202,12 @@ impl Server {
         let user = impersonation::impersonate(headers, user, &exchange.info, authorizer).await?;
         exchange.user = Some(user.clone());
         // 6. authorization
-        let attributes = Attributes::of(user.clone(), &exchange.info);
+        let attributes = authorization::attributes(user.clone(), &exchange.info);
         match authorizer.authorize(&attributes).await {
-            Decision::Allow => {}
-            Decision::Deny(reason) | Decision::NoOpinion(reason) => return Err(attributes.forbidden(&reason)),
+            Decision::Allow(_) => {}
+            Decision::Deny(reason) | Decision::NoOpinion(reason) => {
+                return Err(authorization::forbidden(&attributes, &reason));
+            }
         }
         if exchange.info.long_running() {
             return routes::route(self, exchange, user, body, connection).await;

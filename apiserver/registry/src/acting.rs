@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::options::{CreateOptions, DeleteOptions, Preconditions, PropagationPolicy};
 use crate::pipeline::{Change, OptionsObject, Write};
 use crate::registry::Registry;
+use crate::reviews;
 use crate::served::{Served, Written};
 use crate::subresource::View;
 use crate::{GetOptions, ListOptions, RequestContext, Target};
@@ -35,41 +36,39 @@ pub(crate) async fn create(
             bind(registry, ctx, &pod, object, options).await
         }
         ("", "pods", "eviction") => evict(registry, ctx, target, object, options).await,
-        ("authentication.k8s.io", "selfsubjectreviews", "") => {
-            let user = serde_json::to_value(&*ctx.user).map_err(StatusError::internal)?;
-            let mut review = object;
-            review["status"] = json!({ "userInfo": user });
-            review["metadata"] = json!({"creationTimestamp": registry.now()});
-            Ok(Written { object: Served::from_value(Arc::new(review)), created: true })
-        }
-        _ => Err(StatusError::method_not_supported(&row.group_resource(), "create")),
+        _ => match reviews::create(registry, ctx, target, object, options).await {
+            Some(answered) => answered,
+            None => Err(StatusError::method_not_supported(&row.group_resource(), "create")),
+        },
     }
 }
 
-async fn admit(
+/// Asks the admission chain about an object that is not kept; gives it back as the chain changed it.
+pub(crate) async fn admit(
     registry: &Registry,
     ctx: &RequestContext,
     target: &Target,
-    object: &Value,
+    object: Value,
     options: &CreateOptions,
-) -> Result<(), StatusError> {
+) -> Result<Value, StatusError> {
     let chain = registry.admission();
     let kind = target.row.subresource(&target.subresource).map(|sub| sub.kind.clone());
     let mut attributes = Attributes {
         operation: Operation::Create,
-        kind: kind.unwrap_or_else(|| GroupVersionKind::new("", "v1", object.kind())),
+        kind: kind.unwrap_or_else(|| target.row.gvk()),
         resource: target.row.gvr.clone(),
         subresource: target.subresource.clone(),
         namespace: target.namespace.clone(),
         name: target.name.clone(),
-        object: Some(object.clone()),
+        object: Some(object),
         old_object: None,
         options: OptionsObject { dry_run: options.dry_run, ..OptionsObject::default() }.of(Operation::Create, false),
         dry_run: options.dry_run,
         user: ctx.user.clone(),
     };
     chain.admit(&mut attributes, &ctx.warnings).await?;
-    chain.validate(&attributes, &ctx.warnings).await
+    chain.validate(&attributes, &ctx.warnings).await?;
+    Ok(attributes.object.unwrap_or_default())
 }
 
 fn success() -> Result<Written, StatusError> {
@@ -154,7 +153,7 @@ async fn bind(
         let kind = GroupVersionKind::new("", "v1", "Binding").group_kind();
         return Err(StatusError::invalid(&kind, binding.name(), errors));
     }
-    admit(registry, ctx, target, &binding, options).await?;
+    let binding = admit(registry, ctx, target, binding, options).await?;
     let write = Write {
         registry,
         ctx,
@@ -228,7 +227,7 @@ async fn evict(
     if !eviction.name().is_empty() && eviction.name() != target.name {
         return Err(StatusError::bad_request("name in URL does not match name in Eviction object"));
     }
-    admit(registry, ctx, target, &eviction, options).await?;
+    let eviction = admit(registry, ctx, target, eviction, options).await?;
     let whole = Target { subresource: String::new(), ..target.clone() };
     let pod = registry.get(ctx, &whole, &GetOptions::default()).await?.value()?;
     let sent = eviction.get("deleteOptions").unwrap_or(&Value::Null);

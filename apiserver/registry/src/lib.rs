@@ -14,6 +14,7 @@ mod meta;
 mod options;
 mod pipeline;
 mod registry;
+mod reviews;
 mod scale;
 mod selectable;
 mod served;
@@ -33,6 +34,7 @@ pub use options::{
     PropagationPolicy, ResourceVersionMatch, UpdateOptions,
 };
 pub use registry::{Options, Registry};
+pub use reviews::{Reviewers, TokenReviewer, TokenUser};
 pub use selectable::Selectable;
 pub use served::{Deleted, EventKind, Listed, Served, WatchEvent, WatchStream, Written};
 pub use store::Store;

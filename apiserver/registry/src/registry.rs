@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use admission::{Chain, Lister};
 use apimachinery::{StatusError, time};
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use jiff::Timestamp;
 use storage::Storage;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
 use crate::context::Target;
 use crate::lister::TableLister;
+use crate::reviews::Reviewers;
 use crate::store::{Backing, Store};
 use crate::table::{Origin, Row, Table};
 
@@ -34,6 +35,7 @@ impl Default for Options {
 pub struct Registry {
     table: ArcSwap<Table>,
     admission: ArcSwap<Chain>,
+    reviewers: ArcSwapOption<Reviewers>,
     backing: Backing,
     /// Creations of custom resources hold it for reading from their last look at the table until they are stored.
     creations: RwLock<()>,
@@ -54,6 +56,7 @@ impl Registry {
         Arc::new(Self {
             table: ArcSwap::from_pointee(Table::builtin()),
             admission: ArcSwap::from_pointee(Chain::default()),
+            reviewers: ArcSwapOption::empty(),
             backing: Backing { storage, prefix: options.prefix, event_ttl: options.event_ttl },
             creations: RwLock::new(()),
         })
@@ -114,6 +117,11 @@ impl Registry {
         self.admission.store(Arc::new(chain));
     }
 
+    /// Sets whom reviews ask. Until then they fail.
+    pub fn set_reviewers(&self, reviewers: Reviewers) {
+        self.reviewers.store(Some(Arc::new(reviewers)));
+    }
+
     /// Reads from the caches, for admission plugins and controllers in this process.
     pub fn lister(self: &Arc<Self>) -> Arc<dyn Lister> {
         Arc::new(TableLister::new(self))
@@ -130,6 +138,10 @@ impl Registry {
 
     pub(crate) fn admission(&self) -> Guard<Arc<Chain>> {
         self.admission.load()
+    }
+
+    pub(crate) fn reviewers(&self) -> Option<Arc<Reviewers>> {
+        self.reviewers.load_full()
     }
 
     /// Where the target's objects are.

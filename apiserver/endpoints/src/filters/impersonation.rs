@@ -7,10 +7,11 @@ use std::sync::Arc;
 use apimachinery::quote::quoted;
 use apimachinery::status::StatusError;
 use apimachinery::user::{ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, ANONYMOUS, UserInfo};
+use apimachinery::validation::{is_dns1123_label, is_dns1123_subdomain};
 use http::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use crate::authorization::{Attributes, Authorizer, Decision};
+use crate::authorization::{self, Attributes, Authorizer};
 use crate::request_info::RequestInfo;
 
 const EXTRA: &str = "impersonate-extra-";
@@ -38,10 +39,10 @@ pub(crate) async fn impersonate(
             name: name.into(),
             path: info.path.clone(),
         };
-        if authorizer.authorize(&attributes).await != Decision::Allow {
-            let mut refused = Attributes::of(user.clone(), info);
+        if !authorizer.authorize(&attributes).await.is_allowed() {
+            let mut refused = authorization::attributes(user.clone(), info);
             refused.verb = format!("impersonate-on:user-info:{}", info.verb);
-            return Err(refused.forbidden(""));
+            return Err(authorization::forbidden(&refused, ""));
         }
     }
     if wanted.groups.is_empty()
@@ -99,7 +100,8 @@ fn checks(wanted: &UserInfo) -> Vec<(&'static str, &'static str, &str, &str, &st
 /// Namespace and name of a service account's user name.
 fn service_account(user: &str) -> Option<(&str, &str)> {
     let (namespace, name) = user.strip_prefix(SERVICE_ACCOUNT)?.split_once(':')?;
-    (!namespace.is_empty() && !name.is_empty() && !name.contains(':')).then_some((namespace, name))
+    let good = is_dns1123_label(namespace).is_empty() && is_dns1123_subdomain(name).is_empty();
+    good.then_some((namespace, name))
 }
 
 /// The user as Go prints it, which is what upstream's message shows.

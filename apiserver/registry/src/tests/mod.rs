@@ -15,14 +15,14 @@ use storage::embedded::{self, Embedded};
 use crate::*;
 
 /// A registry over a store of its own.
-struct Server {
-    registry: Arc<Registry>,
-    ctx: RequestContext,
+pub(crate) struct Server {
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) ctx: RequestContext,
     _dir: tempfile::TempDir,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Embedded::open(dir.path().join("store"), embedded::Options::default()).unwrap();
         let registry = Registry::new(Arc::new(store), Options::default());

@@ -1,6 +1,6 @@
 //! The verbs, one a file. Writes differ in how they make the draft; the pipeline does the rest.
 
-mod create;
+pub(crate) mod create;
 mod delete;
 mod delete_collection;
 mod get;
