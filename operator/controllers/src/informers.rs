@@ -1,17 +1,23 @@
 //! The informers that several controllers share: each kind is watched once.
 
 use crds::App;
+use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
+use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, ReplicationController, ServiceAccount};
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Config;
-use kube::{Api, Client};
+use kube::{Api, Client, Resource};
 use runtime::Informer;
 use tokio::task::JoinSet;
 
-use crate::{root_ca, service_account};
+use crate::{controller_ref, root_ca, service_account};
 
-/// The index of Pods by the uid of their controlling owner.
+/// The index of a workload kind by namespace.
+pub const BY_NAMESPACE: usize = 0;
+/// The index of ReplicaSets by their controller, with [`controller_ref::orphans_of`] for those without one.
+pub const REPLICA_SETS_BY_OWNER: usize = 1;
+/// The index of Pods by the uid of their controlling owner, with [`controller_ref::orphans_of`] for those without one.
 pub const PODS_BY_OWNER: usize = 0;
 /// The index of Pods by the node they are bound to.
 pub const PODS_BY_NODE: usize = 1;
@@ -28,6 +34,10 @@ pub struct Informers {
     leases: Option<Informer<Lease>>,
     default_service_accounts: Option<Informer<PartialObjectMeta<ServiceAccount>>>,
     root_ca_config_maps: Option<Informer<ConfigMap>>,
+    replication_controllers: Option<Informer<ReplicationController>>,
+    replica_sets: Option<Informer<ReplicaSet>>,
+    deployments: Option<Informer<Deployment>>,
+    jobs: Option<Informer<Job>>,
 }
 
 impl Informers {
@@ -42,6 +52,10 @@ impl Informers {
             leases: None,
             default_service_accounts: None,
             root_ca_config_maps: None,
+            replication_controllers: None,
+            replica_sets: None,
+            deployments: None,
+            jobs: None,
         }
     }
 
@@ -93,6 +107,34 @@ impl Informers {
         self.root_ca_config_maps.get_or_insert_with(|| Informer::new(Api::all(client.clone()), config, &[]))
     }
 
+    /// ReplicationControllers, by namespace.
+    pub fn replication_controllers(&mut self) -> &mut Informer<ReplicationController> {
+        let client = &self.client;
+        self.replication_controllers
+            .get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[namespace_of]))
+    }
+
+    /// ReplicaSets, by namespace and by controller.
+    pub fn replica_sets(&mut self) -> &mut Informer<ReplicaSet> {
+        let client = &self.client;
+        self.replica_sets.get_or_insert_with(|| {
+            Informer::new(Api::all(client.clone()), Config::default(), &[namespace_of, controller_of])
+        })
+    }
+
+    /// Deployments, by namespace.
+    pub fn deployments(&mut self) -> &mut Informer<Deployment> {
+        let client = &self.client;
+        self.deployments
+            .get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[namespace_of]))
+    }
+
+    /// Jobs, by namespace.
+    pub fn jobs(&mut self) -> &mut Informer<Job> {
+        let client = &self.client;
+        self.jobs.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[namespace_of]))
+    }
+
     /// Runs what was asked for; it stops when the set is dropped.
     pub fn run(self) -> JoinSet<()> {
         let mut watches = JoinSet::new();
@@ -103,19 +145,22 @@ impl Informers {
         self.leases.map(|informer| watches.spawn(informer.run()));
         self.default_service_accounts.map(|informer| watches.spawn(informer.run()));
         self.root_ca_config_maps.map(|informer| watches.spawn(informer.run()));
+        self.replication_controllers.map(|informer| watches.spawn(informer.run()));
+        self.replica_sets.map(|informer| watches.spawn(informer.run()));
+        self.deployments.map(|informer| watches.spawn(informer.run()));
+        self.jobs.map(|informer| watches.spawn(informer.run()));
         watches
     }
 }
 
-fn controller_of(pod: &Pod) -> Option<String> {
-    let owner = pod.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true))?;
-    Some(owner.uid.clone())
+fn controller_of<K: Resource>(object: &K) -> Option<String> {
+    Some(controller_ref::index_value(object.meta()))
 }
 
 fn node_of(pod: &Pod) -> Option<String> {
     pod.spec.as_ref()?.node_name.clone()
 }
 
-fn namespace_of(pod: &Pod) -> Option<String> {
-    pod.metadata.namespace.clone()
+fn namespace_of<K: Resource>(object: &K) -> Option<String> {
+    object.meta().namespace.clone()
 }

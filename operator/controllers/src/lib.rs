@@ -2,13 +2,21 @@
 //! planned from what is seen, purely; then the plan is carried out.
 
 pub mod app;
+mod controller_ref;
+pub mod deployment;
 mod discovery;
+mod expectations;
+mod field_manager;
 pub mod gc;
 mod informers;
 pub mod namespace;
 pub mod node_lifecycle;
 mod options;
+mod pod_control;
 pub mod pod_gc;
+mod pod_state;
+mod pod_template_hash;
+pub mod replication;
 pub mod root_ca;
 pub mod service_account;
 
@@ -75,6 +83,17 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
     }
     if options.runs("serviceaccount") {
         controllers.push(service_account::controller(&context, &mut informers).boxed());
+    }
+    if options.runs("deployment") {
+        controllers.push(deployment::controller(&context, &mut informers, options.concurrent_deployment_syncs).boxed());
+    }
+    if options.runs("replicaset") {
+        controllers
+            .push(replication::replica_sets(&context, &mut informers, options.concurrent_replicaset_syncs).boxed());
+    }
+    if options.runs("replicationcontroller") {
+        let concurrency = options.concurrent_rc_syncs;
+        controllers.push(replication::replication_controllers(&context, &mut informers, concurrency).boxed());
     }
     let _watches = informers.run();
     context.ready.set();

@@ -11,8 +11,8 @@ use runtime::{ClientOptions, Error, HealthOptions, LeaderElectionOptions, flags}
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Controllers to run: `*` all, `name` that one, `-name` not that one.
-    /// They are app, garbage-collector, namespace, node-lifecycle, pod-garbage-collector, root-ca-cert-publisher,
-    /// serviceaccount.
+    /// They are app, deployment, garbage-collector, namespace, node-lifecycle, pod-garbage-collector, replicaset,
+    /// replicationcontroller, root-ca-cert-publisher, serviceaccount.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "*", allow_hyphen_values = true)]
     pub controllers: Vec<String>,
     /// How long a node's Lease may go without renewal before the node is marked unhealthy.
@@ -37,6 +37,15 @@ pub struct Options {
     /// How many Pods that have ended are kept before the oldest are deleted; 0 keeps all.
     #[arg(long, value_name = "N", default_value_t = 12500)]
     pub terminated_pod_gc_threshold: usize,
+    /// How many Deployments are worked on at once.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub concurrent_deployment_syncs: usize,
+    /// How many ReplicaSets are worked on at once.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub concurrent_replicaset_syncs: usize,
+    /// How many ReplicationControllers are worked on at once.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub concurrent_rc_syncs: usize,
     /// Leader election.
     #[command(flatten)]
     pub leader_election: LeaderElectionOptions,
@@ -56,6 +65,9 @@ impl Default for Options {
             concurrent_gc_syncs: 20,
             concurrent_namespace_syncs: 10,
             terminated_pod_gc_threshold: 12500,
+            concurrent_deployment_syncs: 5,
+            concurrent_replicaset_syncs: 5,
+            concurrent_rc_syncs: 5,
             leader_election: LeaderElectionOptions::default(),
             health: HealthOptions::default(),
         }
@@ -63,12 +75,15 @@ impl Default for Options {
 }
 
 /// The controllers there are.
-pub const CONTROLLERS: [&str; 7] = [
+pub const CONTROLLERS: [&str; 10] = [
     "app",
+    "deployment",
     "garbage-collector",
     "namespace",
     "node-lifecycle",
     "pod-garbage-collector",
+    "replicaset",
+    "replicationcontroller",
     "root-ca-cert-publisher",
     "serviceaccount",
 ];
