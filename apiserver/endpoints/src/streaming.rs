@@ -18,8 +18,9 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) fn list(
     row: &Arc<Row>,
     shape: Shape,
-    listed: Listed,
+    mut listed: Listed,
 ) -> Result<impl Iterator<Item = Bytes> + Send + 'static, StatusError> {
+    shape.sort(&mut listed.items);
     let null = listed.items.is_empty() && shape.empty_is_null();
     let mut head = match &shape {
         Shape::Object => {

@@ -31,10 +31,11 @@ impl Clock {
     }
 
     /// How long ago a time was; `<invalid>` if it cannot be read.
-    fn custom_age(self, value: &Value) -> String {
-        match value.as_str().map(str::parse::<Timestamp>) {
-            Some(Ok(then)) => human(self.0.as_second() - then.as_second()),
-            _ => "<invalid>".to_owned(),
+    fn custom_age(self, time: &str) -> String {
+        match time.parse::<Timestamp>() {
+            _ if matches!(time, "" | "null") => self.age(None),
+            Ok(then) => human(self.0.as_second() - then.as_second()),
+            Err(_) => "<invalid>".to_owned(),
         }
     }
 
@@ -70,28 +71,13 @@ pub(super) fn human(seconds: i64) -> String {
 pub(super) fn custom(column: &Column, path: &jsonpath::Path, object: &Value, clock: Clock) -> Value {
     let found = path.find(object);
     let Some(first) = found.first() else { return Value::Null };
-    match column.kind.as_str() {
-        "integer" => match first {
-            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().map(truncate)).into(),
-            Value::String(text) => text.parse::<i64>().map_or(Value::Null, Value::from),
-            _ => Value::Null,
-        },
-        "number" => match first {
-            Value::Number(_) => (*first).clone(),
-            Value::String(text) => text.parse::<f64>().map_or(Value::Null, Value::from),
-            _ => Value::Null,
-        },
-        "boolean" => match first {
-            Value::Bool(_) => (*first).clone(),
-            Value::String(text) => text.parse::<bool>().map_or(Value::Null, Value::from),
-            _ => Value::Null,
-        },
-        "date" => match first {
-            Value::Null => Value::Null,
-            value => clock.custom_age(value).into(),
-        },
+    match (column.kind.as_str(), first) {
+        ("integer", Value::Number(number)) => number.as_i64().or_else(|| number.as_f64().map(truncate)).into(),
+        ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) => (*first).clone(),
+        ("date", Value::String(time)) => clock.custom_age(time).into(),
         // Of several results the first is shown.
-        _ => text(first).into(),
+        ("string", value) => text(value).into(),
+        _ => Value::Null,
     }
 }
 

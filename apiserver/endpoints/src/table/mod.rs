@@ -1,13 +1,15 @@
 //! What objects are shown as: themselves, their metadata, or rows of printed cells.
 
 mod cells;
+mod column;
 mod jsonpath;
 mod printers;
 
-use std::sync::Arc;
+use std::borrow::Cow;
 
 use apimachinery::status::{Reason, StatusError};
 use bytes::Bytes;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use registry::{Column, Row, Served, Target};
 use serde::Serialize;
 use serde_json::Value;
@@ -43,7 +45,7 @@ pub(crate) struct Printer {
 /// The columns of a row, and how their cells are made.
 enum Columns {
     /// A built-in kind's.
-    BuiltIn(Arc<Row>, printers::Printer),
+    BuiltIn(&'static column::Printer),
     /// A custom resource's: name, then the definition's JSONPaths.
     Custom(Vec<Column>, Vec<jsonpath::Path>),
 }
@@ -56,78 +58,87 @@ pub(crate) fn shape(form: &Form, query: &Query, target: &Target) -> Result<Shape
         ConvertKind::PartialObjectMetadataList => Ok(Shape::Metadata { version, list: true }),
         ConvertKind::Table => {
             let include = options::table(query)?;
-            let columns = Columns::of(&target.row);
+            let columns = Columns::of(target);
             Ok(Shape::Table(Box::new(Printer { version, include, columns, clock: Clock::now(), stated: false })))
         }
     }
 }
 
 impl Columns {
-    fn of(row: &Arc<Row>) -> Self {
+    fn of(target: &Target) -> Self {
+        let row = &target.row;
+        let scale = target.subresource == "scale";
         if !row.is_custom() {
-            return Self::BuiltIn(row.clone(), printers::of(row));
-        }
-        let mut columns = row.columns.clone();
-        if columns.is_empty() {
-            columns.push(Column {
-                name: "Age".into(),
-                kind: "date".into(),
-                format: String::new(),
-                description: CREATION_TIMESTAMP.into(),
-                priority: 0,
-                json_path: Some(".metadata.creationTimestamp".into()),
-            });
+            let printer = if scale { Some(printers::scale()) } else { printers::of(&row.gvr) };
+            return Self::BuiltIn(printer.unwrap_or(&printers::CREATED));
         }
         // A row may state the name's column itself.
-        columns.retain(|column| column.json_path.is_some());
+        let mut columns: Vec<Column> = match row.scale.as_ref().filter(|_| scale) {
+            Some(_) => vec![
+                computed("Desired", "integer", "Number of desired replicas", ".spec.replicas"),
+                computed("Available", "integer", "Number of actual replicas", ".status.replicas"),
+            ],
+            None => row.columns.iter().filter(|column| column.json_path.is_some()).cloned().collect(),
+        };
+        if scale || columns.is_empty() {
+            let created = column::documentation::<ObjectMeta>("creationTimestamp").unwrap_or_default();
+            columns.push(computed("Age", "date", &created, ".metadata.creationTimestamp"));
+        }
+        for column in columns.iter_mut().filter(|column| column.description.is_empty()) {
+            let path = column.json_path.as_deref().unwrap_or_default();
+            column.description = format!("Custom resource definition column (in JSONPath format): {path}");
+        }
         let paths = columns.iter().map(|c| jsonpath::Path::parse(c.json_path.as_deref().unwrap_or_default())).collect();
         Self::Custom(columns, paths)
     }
 
     /// Whether upstream has no printer for the kind: names and times of creation.
     fn are_default(&self) -> bool {
-        match self {
-            Self::BuiltIn(row, _) => row.columns.is_empty() || row.columns.iter().any(|of| of.name == CREATED_AT),
-            Self::Custom(..) => false,
-        }
+        matches!(self, Self::BuiltIn(printer) if std::ptr::eq(*printer, &raw const printers::CREATED))
     }
 
-    fn definitions(&self) -> Vec<Definition<'_>> {
+    /// The JSON of their definitions.
+    fn definitions(&self) -> Cow<'_, str> {
         match self {
-            Self::BuiltIn(row, _) if !row.columns.is_empty() => row.columns.iter().map(Definition::of).collect(),
-            Self::BuiltIn(..) => vec![
-                NAME,
-                Definition { name: CREATED_AT, kind: "date", format: "", description: CREATION_TIMESTAMP, priority: 0 },
-            ],
-            Self::Custom(columns, _) => std::iter::once(NAME).chain(columns.iter().map(Definition::of)).collect(),
+            Self::BuiltIn(printer) => printer.definitions().into(),
+            Self::Custom(columns, _) => {
+                let name = column::documentation::<ObjectMeta>("name").unwrap_or_default();
+                let name = Definition { name: "Name", kind: "string", format: "name", description: &name, priority: 0 };
+                let all: Vec<_> = std::iter::once(name).chain(columns.iter().map(Definition::of)).collect();
+                serde_json::to_string(&all).unwrap_or_default().into()
+            }
         }
     }
 
     /// What a row says of its object: that a Pod has ended.
     fn conditions(&self, object: &Value) -> Option<Value> {
         match self {
-            Self::BuiltIn(row, _) if row.gvr.resource == "pods" && row.gvr.group.is_empty() => {
-                printers::pod::conditions(printers::Object(object))
-            }
-            _ => None,
+            Self::BuiltIn(printer) => (printer.conditions)(printers::Object(object)),
+            Self::Custom(..) => None,
         }
     }
 
     fn cells(&self, object: &Value, clock: Clock) -> Vec<Value> {
         match self {
-            Self::BuiltIn(row, printer) => {
-                let mut cells = printer(printers::Object(object), clock);
-                // A printer and its columns are written apart: the row's columns decide.
-                let width = if row.columns.is_empty() { 2 } else { row.columns.len() };
-                cells.resize(width, Value::Null);
-                cells
-            }
+            Self::BuiltIn(printer) => (printer.cells)(printers::Object(object), clock),
             Self::Custom(columns, paths) => {
                 let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
                 let cells = columns.iter().zip(paths).map(|(column, path)| cells::custom(column, path, object, clock));
                 std::iter::once(name.into()).chain(cells).collect()
             }
         }
+    }
+}
+
+/// A column of upstream's own for custom resources.
+fn computed(name: &str, kind: &str, description: &str, path: &str) -> Column {
+    Column {
+        name: name.into(),
+        kind: kind.into(),
+        format: String::new(),
+        description: description.into(),
+        priority: 0,
+        json_path: Some(path.into()),
     }
 }
 
@@ -148,33 +159,11 @@ impl<'a> Definition<'a> {
             name: &column.name,
             kind: &column.kind,
             format: &column.format,
-            description: match (column.description.as_str(), column.name.as_str(), column.format.as_str()) {
-                ("", "Name", "name") => NAME.description,
-                ("", "Age" | CREATED_AT, _) => CREATION_TIMESTAMP,
-                (description, ..) => description,
-            },
+            description: &column.description,
             priority: column.priority,
         }
     }
 }
-
-const NAME: Definition<'static> = Definition {
-    name: "Name",
-    kind: "string",
-    format: "name",
-    description: "Name must be unique within a namespace. Is required when creating resources, although some resources may \
-                  allow a client to request the generation of an appropriate name automatically. Name is primarily \
-                  intended for creation idempotence and configuration definition. Cannot be updated. More info: \
-                  https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names",
-    priority: 0,
-};
-/// The second of the columns that upstream gives to kinds without a printer; no other kind has it.
-const CREATED_AT: &str = "Created At";
-const CREATION_TIMESTAMP: &str = "CreationTimestamp is a timestamp representing the server time when this object was \
-                                  created. It is not guaranteed to be set in happens-before order across separate \
-                                  operations. Clients may not set this value. It is represented in RFC3339 form and is \
-                                  in UTC.\n\nPopulated by the system. Read-only. Null for lists. More info: \
-                                  https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata";
 
 impl Shape {
     /// The JSON of one object in this shape (not [`Shape::Object`], whose JSON is the object's own).
@@ -224,6 +213,17 @@ impl Shape {
         }
     }
 
+    /// Puts the objects of a list in the order in which they are shown.
+    pub(crate) fn sort(&self, items: &mut [Served]) {
+        if let Self::Table(table) = self
+            && let Columns::BuiltIn(printer) = &table.columns
+            && let Some(order) = printer.order
+        {
+            let key = |item: &Served| item.value().map(|value| order(printers::Object(&value))).unwrap_or_default();
+            items.sort_by_cached_key(key);
+        }
+    }
+
     /// What comes before the objects of a list, up to the opening bracket.
     pub(crate) fn head(&self, row: &Row) -> Result<String, StatusError> {
         match self {
@@ -258,8 +258,7 @@ impl Shape {
 
 impl Printer {
     fn head(&self, columns: bool) -> String {
-        let definitions = if columns { serde_json::to_string(&self.columns.definitions()).ok() } else { None };
-        let definitions = definitions.as_deref().unwrap_or("null");
+        let definitions = if columns { self.columns.definitions() } else { "null".into() };
         format!(
             r#"{{"kind":"Table","apiVersion":"meta.k8s.io/{}","columnDefinitions":{definitions},"rows":["#,
             self.version

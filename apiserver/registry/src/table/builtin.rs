@@ -6,7 +6,7 @@ use std::sync::Arc;
 use apimachinery::gvk::{GroupVersion, GroupVersionKind, GroupVersionResource};
 use serde::Deserialize;
 
-use super::{Column, Group, Origin, Row, Subresource, Table};
+use super::{Group, Origin, Row, Subresource, Table};
 use crate::store::Store;
 use crate::strategy;
 use crate::table::row::SchemaSource;
@@ -36,8 +36,6 @@ struct Resource {
     storage_version_hash: String,
     #[serde(default)]
     subresources: Vec<SubresourceData>,
-    #[serde(default)]
-    columns: Vec<Column>,
     /// The warning that each use of the version earns.
     deprecation_warning: Option<String>,
     /// Upstream's key prefix where it is not the resource's name.
@@ -109,7 +107,7 @@ fn row(data: Resource, stores: &mut HashMap<(String, String), Arc<Store>>) -> Ro
         verbs: data.verbs,
         subresources,
         storage_version_hash: data.storage_version_hash,
-        columns: data.columns,
+        columns: Vec::new(),
         origin: Origin::BuiltIn,
         terminating: false,
         deprecation_warning: data.deprecation_warning,

@@ -44,7 +44,7 @@ pub struct Column {
     /// 0 is always shown, more only in wide output.
     #[serde(default)]
     pub priority: i64,
-    /// Where the value is, for custom resources; built-in kinds are computed by name.
+    /// Where the value is; without it the column is the name.
     #[serde(default)]
     pub json_path: Option<String>,
 }
@@ -116,7 +116,7 @@ pub struct Row {
     pub subresources: Vec<Subresource>,
     /// Discovery's hash of the storage version; empty where there is none.
     pub storage_version_hash: String,
-    /// Printer columns; empty for the default (Name, Age).
+    /// Printer columns of a custom resource; those of built-in kinds stand with their printers.
     pub columns: Vec<Column>,
     /// Where it comes from.
     pub origin: Origin,

@@ -1,12 +1,39 @@
 //! `autoscaling`.
 
+use k8s_openapi::api::autoscaling::v1::{ScaleSpec, ScaleStatus};
+use k8s_openapi::api::autoscaling::v2::{HorizontalPodAutoscalerSpec, HorizontalPodAutoscalerStatus};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde_json::Value;
 
-use super::{Clock, Object, Printer};
+use super::{AGE, Clock, Column, NAME, Object, Printer, field};
 
-pub(super) fn printer(version: &str) -> Printer {
-    if version == "v1" { autoscaler_v1 } else { autoscaler }
+pub(super) fn printer(version: &str) -> &'static Printer {
+    if version == "v1" { &AUTOSCALER_V1 } else { &AUTOSCALER }
 }
+
+/// The `scale` of a workload.
+pub(super) static SCALE: Printer = Printer::new(
+    &[
+        field::<ObjectMeta>("Name", "name"),
+        field::<ScaleSpec>("Desired", "replicas").of("integer"),
+        field::<ScaleStatus>("Available", "replicas").of("integer"),
+        AGE,
+    ],
+    |o, clock| vec![o.name(), o.int("/spec/replicas").into(), o.int("/status/replicas").into(), o.age(clock)],
+);
+
+const COLUMNS: &[Column] = &[
+    NAME,
+    field::<HorizontalPodAutoscalerSpec>("Reference", "scaleTargetRef"),
+    field::<HorizontalPodAutoscalerSpec>("Targets", "metrics"),
+    field::<HorizontalPodAutoscalerSpec>("MinPods", "minReplicas"),
+    field::<HorizontalPodAutoscalerSpec>("MaxPods", "maxReplicas"),
+    field::<HorizontalPodAutoscalerStatus>("Replicas", "currentReplicas"),
+    AGE,
+];
+
+static AUTOSCALER_V1: Printer = Printer::new(COLUMNS, autoscaler_v1);
+static AUTOSCALER: Printer = Printer::new(COLUMNS, autoscaler);
 
 fn row(o: Object<'_>, clock: Clock, targets: String, replicas: i64) -> Vec<Value> {
     let min = match o.get("/spec/minReplicas").and_then(Value::as_i64) {

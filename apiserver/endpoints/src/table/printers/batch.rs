@@ -1,17 +1,32 @@
 //! `batch`.
 
+use k8s_openapi::api::batch::v1::{CronJobSpec, CronJobStatus, JobSpec, JobStatus};
 use serde_json::Value;
 
-use super::{Clock, Object, Printer};
+use super::{AGE, CONTAINERS, Clock, IMAGES, NAME, Object, Printer, field, words};
 use crate::table::cells::human;
 
-pub(super) fn printer(resource: &str) -> Option<Printer> {
+pub(super) fn printer(resource: &str) -> Option<&'static Printer> {
     Some(match resource {
-        "jobs" => job,
-        "cronjobs" => cron_job,
+        "jobs" => &JOB,
+        "cronjobs" => &CRON_JOB,
         _ => return None,
     })
 }
+
+static JOB: Printer = Printer::new(
+    &[
+        NAME,
+        words("Status", "Status of the job."),
+        field::<JobStatus>("Completions", "succeeded"),
+        words("Duration", "Time required to complete the job."),
+        AGE,
+        CONTAINERS.wide(),
+        IMAGES.wide(),
+        field::<JobSpec>("Selector", "selector").wide(),
+    ],
+    job,
+);
 
 fn job(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let succeeded = o.int("/status/succeeded");
@@ -29,7 +44,7 @@ fn job(o: Object<'_>, clock: Clock) -> Vec<Value> {
         "Failed"
     } else if o.has("/metadata/deletionTimestamp") {
         "Terminating"
-    } else if has("Suspended") || o.flag("/spec/suspend") {
+    } else if has("Suspended") {
         "Suspended"
     } else if has("FailureTarget") {
         "FailureTarget"
@@ -55,6 +70,22 @@ fn job(o: Object<'_>, clock: Clock) -> Vec<Value> {
     ]
 }
 
+static CRON_JOB: Printer = Printer::new(
+    &[
+        NAME,
+        field::<CronJobSpec>("Schedule", "schedule"),
+        field::<CronJobSpec>("Timezone", "timeZone"),
+        field::<CronJobSpec>("Suspend", "suspend").of("boolean"),
+        field::<CronJobStatus>("Active", "active").of("integer"),
+        field::<CronJobStatus>("Last Schedule", "lastScheduleTime"),
+        AGE,
+        CONTAINERS.wide(),
+        IMAGES.wide(),
+        field::<JobSpec>("Selector", "selector").wide(),
+    ],
+    cron_job,
+);
+
 fn cron_job(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let suspend = match o.get("/spec/suspend").and_then(Value::as_bool) {
         Some(true) => "True",
@@ -70,7 +101,7 @@ fn cron_job(o: Object<'_>, clock: Clock) -> Vec<Value> {
     vec![
         o.name(),
         o.text("/spec/schedule").into(),
-        o.text_or("/spec/timeZone", "<none>").into(),
+        o.set_or("/spec/timeZone", "<none>").into(),
         suspend.into(),
         o.list("/status/active").len().into(),
         last.into(),

@@ -1,54 +1,89 @@
-//! The core group, and events.
+//! The core group.
 
-use apimachinery::quantity::Quantity;
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Endpoints, NodeStatus, NodeSystemInfo, ReplicationControllerSpec, ReplicationControllerStatus, Secret,
+    ServiceSpec,
+};
 use serde_json::Value;
 
-use super::{Clock, Object, Printer, first_three, load_balancer, or_none, pod};
+use super::{
+    AGE, CONTAINERS, Clock, IMAGES, NAME, Object, Printer, events, field, first_three, load_balancer, or_none, pod,
+    quantity, volumes, words,
+};
 
-pub(super) fn printer(resource: &str) -> Option<Printer> {
+pub(super) fn printer(resource: &str) -> Option<&'static Printer> {
     Some(match resource {
-        "pods" => pod::pod,
-        "podtemplates" => pod_template,
-        "replicationcontrollers" => replication_controller,
-        "services" => service,
-        "endpoints" => endpoints,
-        "nodes" => node,
-        "events" => event,
-        "namespaces" => |o, clock| vec![o.name(), o.text("/status/phase").into(), o.age(clock)],
-        "secrets" => |o, clock| vec![o.name(), o.text("/type").into(), entries(o, &["/data"]), o.age(clock)],
-        "configmaps" => |o, clock| vec![o.name(), entries(o, &["/data", "/binaryData"]), o.age(clock)],
-        "serviceaccounts" => super::aged,
-        "persistentvolumes" => persistent_volume,
-        "persistentvolumeclaims" => persistent_volume_claim,
-        "resourcequotas" => resource_quota,
-        "componentstatuses" => component_status,
+        "pods" => &pod::POD,
+        "podtemplates" => &POD_TEMPLATE,
+        "replicationcontrollers" => &REPLICATION_CONTROLLER,
+        "services" => &SERVICE,
+        "endpoints" => &ENDPOINTS,
+        "nodes" => &NODE,
+        "events" => &events::EVENT,
+        "namespaces" => &NAMESPACE,
+        "secrets" => &SECRET,
+        "configmaps" => &CONFIG_MAP,
+        "serviceaccounts" => &super::AGED,
+        "persistentvolumes" => &volumes::PERSISTENT_VOLUME,
+        "persistentvolumeclaims" => &volumes::PERSISTENT_VOLUME_CLAIM,
+        "resourcequotas" => &RESOURCE_QUOTA,
+        "componentstatuses" => &COMPONENT_STATUS,
         _ => return None,
     })
 }
+
+static NAMESPACE: Printer = Printer::new(&[NAME, words("Status", "The status of the namespace"), AGE], |o, clock| {
+    vec![o.name(), o.text("/status/phase").into(), o.age(clock)]
+});
+
+static SECRET: Printer =
+    Printer::new(&[NAME, field::<Secret>("Type", "type"), field::<Secret>("Data", "data"), AGE], |o, clock| {
+        vec![o.name(), o.text("/type").into(), entries(o, &["/data"]), o.age(clock)]
+    });
+
+static CONFIG_MAP: Printer = Printer::new(&[NAME, field::<ConfigMap>("Data", "data"), AGE], |o, clock| {
+    vec![o.name(), entries(o, &["/data", "/binaryData"]), o.age(clock)]
+});
 
 /// How many entries the maps have together.
 fn entries(object: Object<'_>, pointers: &[&str]) -> Value {
     pointers.iter().map(|pointer| object.map(pointer).map_or(0, serde_json::Map::len)).sum::<usize>().into()
 }
 
+static POD_TEMPLATE: Printer =
+    Printer::new(&[NAME, CONTAINERS, IMAGES, words("Pod Labels", "The labels for the pod template.")], pod_template);
+
 fn pod_template(o: Object<'_>, _: Clock) -> Vec<Value> {
     let [names, images] = o.containers("/template/spec/containers");
     vec![o.name(), names, images, o.labels("/template/metadata/labels").into()]
 }
 
-fn replication_controller(o: Object<'_>, clock: Clock) -> Vec<Value> {
-    let [names, images] = o.containers("/spec/template/spec/containers");
-    vec![
-        o.name(),
-        o.int("/spec/replicas").into(),
-        o.int("/status/replicas").into(),
-        o.int("/status/readyReplicas").into(),
-        o.age(clock),
-        names,
-        images,
-        o.labels("/spec/selector").into(),
-    ]
-}
+static REPLICATION_CONTROLLER: Printer = Printer::new(
+    &[
+        NAME,
+        field::<ReplicationControllerSpec>("Desired", "replicas").of("integer"),
+        field::<ReplicationControllerStatus>("Current", "replicas").of("integer"),
+        field::<ReplicationControllerStatus>("Ready", "readyReplicas").of("integer"),
+        AGE,
+        CONTAINERS.wide(),
+        IMAGES.wide(),
+        field::<ReplicationControllerSpec>("Selector", "selector").wide(),
+    ],
+    |o, clock| o.replicas(clock, o.labels("/spec/selector")),
+);
+
+static SERVICE: Printer = Printer::new(
+    &[
+        NAME,
+        field::<ServiceSpec>("Type", "type"),
+        field::<ServiceSpec>("Cluster-IP", "clusterIP"),
+        field::<ServiceSpec>("External-IP", "externalIPs"),
+        field::<ServiceSpec>("Port(s)", "ports"),
+        AGE,
+        field::<ServiceSpec>("Selector", "selector").wide(),
+    ],
+    service,
+);
 
 fn service(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let external = o.texts("/spec/externalIPs").join(",");
@@ -76,16 +111,20 @@ fn service(o: Object<'_>, clock: Clock) -> Vec<Value> {
             }
         })
         .collect();
+    // An object of before there were two families has but the one field.
+    let cluster_ip = o.texts("/spec/clusterIPs").first().copied().unwrap_or(or_none(o.text("/spec/clusterIP")));
     vec![
         o.name(),
         o.text("/spec/type").into(),
-        or_none(o.text("/spec/clusterIP")).into(),
+        cluster_ip.into(),
         external.into(),
         or_none(&ports.join(",")).into(),
         o.age(clock),
         o.labels("/spec/selector").into(),
     ]
 }
+
+static ENDPOINTS: Printer = Printer::new(&[NAME, field::<Endpoints>("Endpoints", "subsets"), AGE], endpoints);
 
 fn endpoints(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let mut shown = Vec::new();
@@ -111,6 +150,22 @@ fn endpoints(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let shown = if o.list("/subsets").len() == 0 { "<none>".to_owned() } else { first_three(shown, all) };
     vec![o.name(), shown.into(), o.age(clock)]
 }
+
+static NODE: Printer = Printer::new(
+    &[
+        NAME,
+        words("Status", "The status of the node"),
+        words("Roles", "The roles of the node"),
+        AGE,
+        field::<NodeSystemInfo>("Version", "kubeletVersion"),
+        field::<NodeStatus>("Internal-IP", "addresses").wide(),
+        field::<NodeStatus>("External-IP", "addresses").wide(),
+        field::<NodeSystemInfo>("OS-Image", "osImage").wide(),
+        field::<NodeSystemInfo>("Kernel-Version", "kernelVersion").wide(),
+        field::<NodeSystemInfo>("Container-Runtime", "containerRuntimeVersion").wide(),
+    ],
+    node,
+);
 
 fn node(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let ready = o.condition("Ready").map(|condition| condition.text("/status") == "True");
@@ -153,151 +208,38 @@ fn node(o: Object<'_>, clock: Clock) -> Vec<Value> {
     ]
 }
 
-fn event(o: Object<'_>, clock: Clock) -> Vec<Value> {
-    event_of(
-        o,
-        clock,
-        "/involvedObject",
-        "/message",
-        ["/source/component", "/source/host"],
-        "/firstTimestamp",
-        "/lastTimestamp",
-        "/count",
-    )
-}
-
-/// The same of `events.k8s.io/v1`, which names its fields otherwise.
-pub(super) fn event_v1(o: Object<'_>, clock: Clock) -> Vec<Value> {
-    event_of(
-        o,
-        clock,
-        "/regarding",
-        "/note",
-        ["/deprecatedSource/component", "/deprecatedSource/host"],
-        "/deprecatedFirstTimestamp",
-        "/deprecatedLastTimestamp",
-        "/deprecatedCount",
-    )
-}
-
-#[allow(clippy::too_many_arguments)]
-fn event_of(
-    o: Object<'_>,
-    clock: Clock,
-    about: &str,
-    message: &str,
-    source: [&str; 2],
-    first: &str,
-    last: &str,
-    count: &str,
-) -> Vec<Value> {
-    let event_time = if o.has("/eventTime") { o.since("/eventTime", clock) } else { "<unknown>".to_owned() };
-    let first_seen = if o.has(first) { o.since(first, clock) } else { event_time.clone() };
-    let last_seen = match (o.has("/series/lastObservedTime"), o.has(last)) {
-        (true, _) => o.since("/series/lastObservedTime", clock),
-        (false, true) => o.since(last, clock),
-        (false, false) => first_seen.clone(),
-    };
-    let times = match (o.int("/series/count"), o.int(count)) {
-        (series @ 1.., _) => series,
-        (_, 0) => 1,
-        (_, count) => count,
-    };
-    let field = |name: &str| o.text(&format!("{about}{name}"));
-    let target = match field("/name") {
-        "" => field("/kind").to_lowercase(),
-        name => format!("{}/{name}", field("/kind").to_lowercase()),
-    };
-    let mut component = o.text_or(source[0], o.text("/reportingComponent"));
-    component = if component.is_empty() { o.text("/reportingController") } else { component };
-    let instance = o.text_or(source[1], o.text("/reportingInstance"));
-    let source = if instance.is_empty() { component.to_owned() } else { format!("{component}, {instance}") };
-    vec![
-        last_seen.into(),
-        o.text("/type").into(),
-        o.text("/reason").into(),
-        target.into(),
-        field("/fieldPath").into(),
-        source.into(),
-        o.text(message).trim().into(),
-        first_seen.into(),
-        times.into(),
-        o.name(),
-    ]
-}
-
-/// `RWO,ROX`: each mode once, in upstream's order.
-fn access_modes(o: Object<'_>, pointer: &str) -> String {
-    const MODES: [(&str, &str); 4] =
-        [("ReadWriteOnce", "RWO"), ("ReadOnlyMany", "ROX"), ("ReadWriteMany", "RWX"), ("ReadWriteOncePod", "RWOP")];
-    let present = o.texts(pointer);
-    let shown: Vec<&str> = MODES.iter().filter(|(mode, _)| present.contains(mode)).map(|(_, short)| *short).collect();
-    shown.join(",")
-}
-
-fn quantity(value: Option<&Value>) -> String {
-    let text = value.and_then(Value::as_str).unwrap_or("0");
-    text.parse::<Quantity>().map_or_else(|_| text.to_owned(), |quantity| quantity.to_string())
-}
-
-fn phase(o: Object<'_>) -> Value {
-    if o.has("/metadata/deletionTimestamp") { "Terminating".into() } else { o.text("/status/phase").into() }
-}
-
-/// The storage class: the annotation of old, else the field.
-fn storage_class(o: Object<'_>) -> &str {
-    o.text_or("/metadata/annotations/volume.beta.kubernetes.io~1storage-class", o.text("/spec/storageClassName"))
-}
-
-fn persistent_volume(o: Object<'_>, clock: Clock) -> Vec<Value> {
-    let claim = match o.get("/spec/claimRef").map(Object) {
-        Some(claim) => format!("{}/{}", claim.text("/namespace"), claim.text("/name")),
-        None => String::new(),
-    };
-    vec![
-        o.name(),
-        quantity(o.get("/spec/capacity/storage")).into(),
-        access_modes(o, "/spec/accessModes").into(),
-        o.text("/spec/persistentVolumeReclaimPolicy").into(),
-        phase(o),
-        claim.into(),
-        storage_class(o).into(),
-        o.text_or("/spec/volumeAttributesClassName", "<unset>").into(),
-        o.text("/status/reason").into(),
-        o.age(clock),
-        o.text_or("/spec/volumeMode", "<unset>").into(),
-    ]
-}
-
-fn persistent_volume_claim(o: Object<'_>, clock: Clock) -> Vec<Value> {
-    let volume = o.text("/spec/volumeName");
-    let (capacity, modes) = if volume.is_empty() {
-        (String::new(), String::new())
-    } else {
-        (quantity(o.get("/status/capacity/storage")), access_modes(o, "/status/accessModes"))
-    };
-    vec![
-        o.name(),
-        phase(o),
-        volume.into(),
-        capacity.into(),
-        modes.into(),
-        storage_class(o).into(),
-        o.text_or("/spec/volumeAttributesClassName", "<unset>").into(),
-        o.age(clock),
-        o.text_or("/spec/volumeMode", "<unset>").into(),
-    ]
-}
+static RESOURCE_QUOTA: Printer = Printer::new(
+    &[
+        NAME,
+        words("Request", "Request represents a minimum amount of cpu/memory that a container may consume."),
+        words(
+            "Limit",
+            "Limits control the maximum amount of cpu/memory that a container may use independent of contention on the node.",
+        ),
+        AGE,
+    ],
+    resource_quota,
+);
 
 fn resource_quota(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let (mut requests, mut limits) = (Vec::new(), Vec::new());
     for (resource, hard) in o.map("/status/hard").into_iter().flatten() {
         let used = o.map("/status/used").and_then(|used| used.get(resource));
         let shown = format!("{resource}: {}/{}", quantity(used), quantity(Some(hard)));
-        if resource.starts_with("limits") { limits.push(shown) } else { requests.push(shown) }
+        if resource.starts_with("limits.") { limits.push(shown) } else { requests.push(shown) }
     }
     vec![o.name(), requests.join(", ").into(), limits.join(", ").into(), o.age(clock)]
 }
+
+static COMPONENT_STATUS: Printer = Printer::new(
+    &[
+        NAME,
+        words("Status", "Status of the component conditions"),
+        words("Message", "Message of the component conditions"),
+        words("Error", "Error of the component conditions"),
+    ],
+    component_status,
+);
 
 fn component_status(o: Object<'_>, _: Clock) -> Vec<Value> {
     let healthy = o.list("/conditions").find(|condition| condition.text("/type") == "Healthy");

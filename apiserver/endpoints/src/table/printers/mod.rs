@@ -6,56 +6,59 @@ mod autoscaling;
 mod batch;
 mod certificates;
 mod core;
+mod events;
 mod networking;
 pub(super) mod pod;
 mod policy;
 mod rbac;
 mod storage;
+mod volumes;
 
-use registry::Row;
+use apimachinery::gvk::GroupVersionResource;
+use apimachinery::quantity::Quantity;
+use apimachinery::selector::labels;
 use serde_json::{Map, Value};
 
 use super::Clock;
+use super::column::{AGE, CREATED_AT, Column, NAME, Printer, field, words};
 
-/// Makes the cells of an object.
-pub(super) type Printer = fn(Object<'_>, Clock) -> Vec<Value>;
-
-/// The printer of a row's kind.
-pub(super) fn of(row: &Row) -> Printer {
-    if row.columns.is_empty() {
-        return created;
-    }
-    // Columns may be stated for kinds that have no printer of their own: name and time of creation.
-    match (row.gvr.group.as_str(), row.gvr.resource.as_str()) {
-        ("", resource) => core::printer(resource),
-        ("admissionregistration.k8s.io" | "apiregistration.k8s.io" | "flowcontrol.apiserver.k8s.io", resource) => {
+/// The printer of a kind; `None` if upstream has none, which shows [`CREATED`].
+pub(super) fn of(gvr: &GroupVersionResource) -> Option<&'static Printer> {
+    let resource = gvr.resource.as_str();
+    match gvr.group.as_str() {
+        "" => core::printer(resource),
+        "admissionregistration.k8s.io" | "apiregistration.k8s.io" | "flowcontrol.apiserver.k8s.io" => {
             admissionregistration::printer(resource)
         }
-        ("apps", resource) => apps::printer(resource),
-        ("autoscaling", "horizontalpodautoscalers") => Some(autoscaling::printer(&row.gvr.version)),
-        ("batch", resource) => batch::printer(resource),
-        ("certificates.k8s.io", "certificatesigningrequests") => Some(certificates::request as Printer),
-        ("events.k8s.io", "events") => Some(core::event_v1 as Printer),
-        ("coordination.k8s.io" | "discovery.k8s.io" | "networking.k8s.io" | "node.k8s.io", resource) => {
+        "apps" => apps::printer(resource),
+        "autoscaling" if resource == "horizontalpodautoscalers" => Some(autoscaling::printer(&gvr.version)),
+        "batch" => batch::printer(resource),
+        "certificates.k8s.io" if resource == "certificatesigningrequests" => Some(&certificates::REQUEST),
+        "events.k8s.io" if resource == "events" => Some(&events::EVENT_V1),
+        "coordination.k8s.io" | "discovery.k8s.io" | "networking.k8s.io" | "node.k8s.io" => {
             networking::printer(resource)
         }
-        ("policy" | "scheduling.k8s.io", resource) => policy::printer(resource),
-        ("rbac.authorization.k8s.io", resource) => rbac::printer(resource),
-        ("storage.k8s.io" | "resource.k8s.io", resource) => storage::printer(resource),
+        "policy" | "scheduling.k8s.io" => policy::printer(resource),
+        "rbac.authorization.k8s.io" => rbac::printer(resource),
+        "storage.k8s.io" | "resource.k8s.io" => storage::printer(resource),
         _ => None,
     }
-    .unwrap_or(if row.columns.iter().any(|column| column.name == "Age") { aged } else { created })
 }
+
+/// The printer of a built-in kind's `scale`.
+pub(super) fn scale() -> &'static Printer {
+    &autoscaling::SCALE
+}
+
+/// Name and time of creation: kinds without a printer.
+pub(super) static CREATED: Printer =
+    Printer::new(&[NAME, CREATED_AT], |o, _| vec![o.name(), o.text("/metadata/creationTimestamp").into()]);
 
 /// Name and age.
-fn aged(object: Object<'_>, clock: Clock) -> Vec<Value> {
-    vec![object.name(), object.age(clock)]
-}
+static AGED: Printer = Printer::new(&[NAME, AGE], |o, clock| vec![o.name(), o.age(clock)]);
 
-/// Name and time of creation.
-fn created(object: Object<'_>, _: Clock) -> Vec<Value> {
-    vec![object.name(), object.text("/metadata/creationTimestamp").into()]
-}
+const CONTAINERS: Column = words("Containers", "Names of each container in the template.");
+const IMAGES: Column = words("Images", "Images referenced by each container in the template.");
 
 /// An object, or a part of one, read by JSON pointers; what is not there reads as zero.
 #[derive(Clone, Copy)]
@@ -80,6 +83,11 @@ impl<'a> Object<'a> {
             "" => otherwise,
             text => text,
         }
+    }
+
+    /// The text, or `otherwise` if there is none.
+    fn set_or(self, pointer: &str, otherwise: &'a str) -> &'a str {
+        self.get(pointer).and_then(Value::as_str).unwrap_or(otherwise)
     }
 
     fn int(self, pointer: &str) -> i64 {
@@ -125,6 +133,21 @@ impl<'a> Object<'a> {
         [join("/name").into(), join("/image").into()]
     }
 
+    /// Wanted, present and ready replicas of a workload, and what it is made of.
+    fn replicas(self, clock: Clock, selector: String) -> Vec<Value> {
+        let [names, images] = self.containers("/spec/template/spec/containers");
+        vec![
+            self.name(),
+            self.int("/spec/replicas").into(),
+            self.int("/status/replicas").into(),
+            self.int("/status/readyReplicas").into(),
+            self.age(clock),
+            names,
+            images,
+            selector.into(),
+        ]
+    }
+
     /// A map of labels as `a=b,c=d`; `<none>` if it is empty.
     fn labels(self, pointer: &str) -> String {
         let pairs: Vec<String> = self
@@ -136,31 +159,25 @@ impl<'a> Object<'a> {
         if pairs.is_empty() { "<none>".to_owned() } else { pairs.join(",") }
     }
 
+    /// A label selector as its requirements, in order of their keys: empty if it has none.
+    fn requirements(self, pointer: &str) -> String {
+        let Some(selector) = self.get(pointer) else { return String::new() };
+        labels::Selector::from_label_selector(selector).map_or_else(|_| "<invalid>".to_owned(), |of| of.to_string())
+    }
+
     /// A label selector as people write it; `<none>` if it is empty.
     fn selector(self, pointer: &str) -> String {
-        let Some(selector) = self.get(pointer).map(Object) else { return "<none>".to_owned() };
-        let mut terms: Vec<(String, String)> = Vec::new();
-        for (key, value) in selector.map("/matchLabels").into_iter().flatten() {
-            terms.push((key.clone(), format!("{key}={}", value.as_str().unwrap_or_default())));
+        match self.get(pointer).map_or_else(|| Ok(labels::Selector::default()), labels::Selector::from_label_selector) {
+            Ok(selector) => or_none(&selector.to_string()).to_owned(),
+            Err(_) => "<error>".to_owned(),
         }
-        for expression in selector.list("/matchExpressions") {
-            let key = expression.text("/key");
-            let mut values = expression.texts("/values");
-            values.sort_unstable();
-            let values = values.join(",");
-            let term = match expression.text("/operator") {
-                "In" => format!("{key} in ({values})"),
-                "NotIn" => format!("{key} notin ({values})"),
-                "Exists" => key.to_owned(),
-                "DoesNotExist" => format!("!{key}"),
-                _ => return "<error>".to_owned(),
-            };
-            terms.push((key.to_owned(), term));
-        }
-        terms.sort_by(|a, b| a.0.cmp(&b.0));
-        let terms: Vec<String> = terms.into_iter().map(|(_, term)| term).collect();
-        if terms.is_empty() { "<none>".to_owned() } else { terms.join(",") }
     }
+}
+
+/// A quantity in its canonical form; what is not there is 0.
+fn quantity(value: Option<&Value>) -> String {
+    let text = value.and_then(Value::as_str).unwrap_or("0");
+    text.parse::<Quantity>().map_or_else(|_| text.to_owned(), |quantity| quantity.to_string())
 }
 
 /// A text, or `<none>` if it is empty.

@@ -1,10 +1,31 @@
 //! Pods.
 
+use k8s_openapi::api::core::v1::{PodSpec, PodStatus};
 use serde_json::{Value, json};
 
-use super::{Clock, Object, or_none};
+use super::{AGE, Clock, NAME, Object, Printer, field, or_none, words};
 
-pub(super) fn pod(pod: Object<'_>, clock: Clock) -> Vec<Value> {
+pub(super) static POD: Printer = Printer::new(
+    &[
+        NAME,
+        words("Ready", "The aggregate readiness state of this pod for accepting traffic."),
+        words("Status", "The aggregate status of the containers in this pod."),
+        words(
+            "Restarts",
+            "The number of times the containers in this pod have been restarted and when the last container in this pod has \
+             restarted.",
+        ),
+        AGE,
+        field::<PodStatus>("IP", "podIP").wide(),
+        field::<PodSpec>("Node", "nodeName").wide(),
+        field::<PodStatus>("Nominated Node", "nominatedNodeName").wide(),
+        field::<PodSpec>("Readiness Gates", "readinessGates").wide(),
+    ],
+    pod,
+)
+.with_conditions(conditions);
+
+fn pod(pod: Object<'_>, clock: Clock) -> Vec<Value> {
     let mut state = State {
         reason: pod.text_or("/status/reason", pod.text("/status/phase")).to_owned(),
         total: pod.list("/spec/containers").len(),
@@ -57,7 +78,7 @@ pub(super) fn pod(pod: Object<'_>, clock: Clock) -> Vec<Value> {
 }
 
 /// What a row says of itself: that the Pod has come to its end.
-pub(crate) fn conditions(pod: Object<'_>) -> Option<Value> {
+fn conditions(pod: Object<'_>) -> Option<Value> {
     let (reason, message) = match pod.text("/status/phase") {
         "Succeeded" => ("Succeeded", "The pod has completed successfully."),
         "Failed" => ("Failed", "The pod failed."),
@@ -136,6 +157,7 @@ impl State {
         self.restarts = self.sidecar_restarts;
         self.last_restart = self.last_sidecar_restart.take();
         let mut running = false;
+        let mut failed = None;
         for container in pod.list("/status/containerStatuses").rev() {
             self.restarts += container.int("/restartCount");
             later(&mut self.last_restart, container);
@@ -148,15 +170,23 @@ impl State {
                     "" => ending(terminated),
                     reason => reason.to_owned(),
                 };
+                if terminated.int("/exitCode") != 0 {
+                    failed = Some(self.reason.clone());
+                }
             } else if container.flag("/ready") && container.has("/state/running") {
                 running = true;
                 self.ready += 1;
             }
         }
-        // A container that is done beside one that runs: the Pod is not completed.
-        if self.reason == "Completed" && running {
+        // A container that is done beside others: the Pod is not completed.
+        if self.reason == "Completed" {
             let ready = pod.condition("Ready").is_some_and(|condition| condition.text("/status") == "True");
-            self.reason = if ready { "Running" } else { "NotReady" }.to_owned();
+            match failed {
+                _ if running && ready => self.reason = "Running".to_owned(),
+                Some(failed) => self.reason = failed,
+                None if running => self.reason = "NotReady".to_owned(),
+                None => {}
+            }
         }
     }
 }

@@ -2,11 +2,49 @@
 
 use serde_json::Value;
 
-use super::{Clock, Object, Printer};
+use super::{AGE, Clock, NAME, Object, Printer, words};
 
-pub(super) fn printer(resource: &str) -> Option<Printer> {
-    matches!(resource, "rolebindings" | "clusterrolebindings").then_some(binding as Printer)
+pub(super) fn printer(resource: &str) -> Option<&'static Printer> {
+    match resource {
+        "rolebindings" => Some(&ROLE_BINDING),
+        "clusterrolebindings" => Some(&CLUSTER_ROLE_BINDING),
+        _ => None,
+    }
 }
+
+// Upstream shows the documentation of `v1beta1`.
+
+static ROLE_BINDING: Printer = Printer::new(
+    &[
+        NAME,
+        words(
+            "Role",
+            "RoleRef can reference a Role in the current namespace or a ClusterRole in the global namespace. If the RoleRef \
+             cannot be resolved, the Authorizer must return an error.",
+        ),
+        AGE,
+        words("Users", "Users in the roleBinding").wide(),
+        words("Groups", "Groups in the roleBinding").wide(),
+        words("ServiceAccounts", "ServiceAccounts in the roleBinding").wide(),
+    ],
+    binding,
+);
+
+static CLUSTER_ROLE_BINDING: Printer = Printer::new(
+    &[
+        NAME,
+        words(
+            "Role",
+            "RoleRef can only reference a ClusterRole in the global namespace. If the RoleRef cannot be resolved, the \
+             Authorizer must return an error.",
+        ),
+        AGE,
+        words("Users", "Users in the clusterRoleBinding").wide(),
+        words("Groups", "Groups in the clusterRoleBinding").wide(),
+        words("ServiceAccounts", "ServiceAccounts in the clusterRoleBinding").wide(),
+    ],
+    binding,
+);
 
 fn binding(o: Object<'_>, clock: Clock) -> Vec<Value> {
     let subjects = |kind: &str| {

@@ -2,8 +2,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
-fn cells(print: Printer, object: &Value) -> Value {
-    print(Object(object), Clock::at("2026-01-01T00:10:00Z")).into()
+fn cells(printer: &Printer, object: &Value) -> Value {
+    (printer.cells)(Object(object), Clock::at("2026-01-01T00:10:00Z")).into()
 }
 
 fn pod_with(name: &str, spec: Value, status: Value) -> Value {
@@ -85,13 +85,13 @@ fn pods_are_shown_in_the_state_people_look_for() {
         ),
     ];
     for (name, spec, status, expected) in cases {
-        let cells = cells(pod::pod, &pod_with(name, spec, status));
+        let cells = cells(&pod::POD, &pod_with(name, spec, status));
         assert_eq!(cells.as_array().unwrap()[1..4], expected.map(Value::from), "{name}");
         assert_eq!(cells[4], "10m", "{name}");
     }
     let mut leaving = pod_with("leaving", one, json!({"phase": "Running"}));
     leaving["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:01:00Z");
-    assert_eq!(cells(pod::pod, &leaving)[2], "Terminating");
+    assert_eq!(cells(&pod::POD, &leaving)[2], "Terminating");
 }
 
 #[test]
@@ -99,14 +99,6 @@ fn cells_are_those_of_upstream() {
     let with = |mut object: Value| {
         object["metadata"] = json!({"name": "x", "creationTimestamp": "2026-01-01T00:00:00Z"});
         object
-    };
-    let p = |group: &str, resource: &str| match group {
-        "" => core::printer(resource),
-        "apps" => apps::printer(resource),
-        "batch" => batch::printer(resource),
-        "policy" => policy::printer(resource),
-        "rbac" => rbac::printer(resource),
-        _ => networking::printer(resource),
     };
     for (group, resource, object, expected) in [
         ("", "configmaps", json!({"data": {"a": "", "b": ""}, "binaryData": {"c": ""}}), json!(["x", 3, "10m"])),
@@ -146,26 +138,45 @@ fn cells_are_those_of_upstream() {
             json!(["x", "N/A", "30%", 0, "10m"]),
         ),
         (
-            "rbac",
+            "rbac.authorization.k8s.io",
             "rolebindings",
             json!({"roleRef": {"kind": "Role", "name": "r"}, "subjects": [
                 {"kind": "User", "name": "u"}, {"kind": "Group", "name": "g"}, {"kind": "ServiceAccount", "name": "s", "namespace": "n"}]}),
             json!(["x", "Role/r", "10m", "u", "g", "n/s"]),
         ),
         (
-            "networking",
+            "networking.k8s.io",
             "ingresses",
             json!({"spec": {"rules": [{"host": "a"}, {"host": "b"}, {"host": "c"}, {"host": "d"}], "tls": [{}]}}),
             json!(["x", "<none>", "a,b,c + 1 more...", "", "80, 443", "10m"]),
         ),
         (
-            "networking",
+            "discovery.k8s.io",
             "endpointslices",
             json!({"addressType": "IPv4"}),
             json!(["x", "IPv4", "<unset>", "<unset>", "10m"]),
         ),
     ] {
-        let print = p(group, resource).unwrap_or_else(|| panic!("no printer of {resource}"));
-        assert_eq!(cells(print, &with(object)), expected, "{group} {resource}");
+        let printer =
+            of(&GroupVersionResource::new(group, "v1", resource)).unwrap_or_else(|| panic!("no printer of {resource}"));
+        assert_eq!(cells(printer, &with(object)), expected, "{group} {resource}");
+    }
+}
+
+#[test]
+fn every_column_has_a_cell_and_every_field_that_it_shows_is_documented() {
+    let object = json!({"metadata": {"name": "x", "creationTimestamp": "2026-01-01T00:00:00Z"}});
+    let table = registry::Table::builtin();
+    for row in table.rows() {
+        let printer = of(&row.gvr).unwrap_or(&CREATED);
+        let definitions: Value = serde_json::from_str(printer.definitions()).unwrap();
+        let definitions = definitions.as_array().unwrap();
+        let width = cells(printer, &object).as_array().unwrap().len();
+        // Upstream's rows of addresses have an age without a column, and a class' handler no description.
+        let (extra, silent) =
+            (usize::from(row.gvr.resource == "ipaddresses"), usize::from(row.gvr.resource == "runtimeclasses"));
+        assert_eq!(width, definitions.len() + extra, "{}", row.gvr);
+        let undescribed = definitions.iter().filter(|column| column["description"] == "").count();
+        assert_eq!(undescribed, silent, "{}: {definitions:?}", row.gvr);
     }
 }
