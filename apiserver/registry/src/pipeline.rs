@@ -107,9 +107,10 @@ impl Write<'_> {
             return self.create(change).await;
         }
         let mut current = self.read_cached().await?;
+        let mut keeps_owners = true;
         loop {
             let fresh = current.as_ref().is_some_and(Current::is_fresh);
-            let attempt = match self.attempt(change, current.as_ref()).await {
+            let attempt = match self.attempt(change, current.as_ref(), keeps_owners).await {
                 Ok(Attempt::NoOp(_) | Attempt::DryRun(_)) | Err(_) if !fresh && self.was_cached(current.as_ref()) => {
                     current = self.read_fresh().await?;
                     continue;
@@ -134,6 +135,10 @@ impl Write<'_> {
                     .await
                     .map(|outcome| (outcome, None)),
             };
+            if keeps_owners && Self::is_too_large(&outcome) && !change.owners_are_settled() {
+                keeps_owners = false;
+                continue;
+            }
             match outcome.map_err(|error| storage_error::write(&error, self.target, "update"))? {
                 (Outcome::Done(revision), Some(object)) => {
                     return self.answer(object.clone(), Some(revision), current.is_none());
@@ -157,8 +162,11 @@ impl Write<'_> {
 
     async fn create(&self, change: &dyn Change) -> Result<Written, StatusError> {
         let mut last = None;
-        for _ in 0..NAME_ATTEMPTS {
-            let (object, stored) = match self.attempt(change, None).await? {
+        let mut keeps_owners = true;
+        let mut attempts = 0;
+        while attempts < NAME_ATTEMPTS {
+            attempts += 1;
+            let (object, stored) = match self.attempt(change, None, keeps_owners).await? {
                 Attempt::Put { object, stored } => (object, stored),
                 Attempt::DryRun(object) => {
                     if let Some(error) = self.taken(&object).await? {
@@ -174,6 +182,11 @@ impl Write<'_> {
             }
             let key = self.key(object.name());
             let outcome = self.put(&key, 0, stored, object.name()).await?;
+            if keeps_owners && Self::is_too_large(&outcome) {
+                keeps_owners = false;
+                attempts -= 1;
+                continue;
+            }
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
                 Outcome::Done(revision) => return self.answer(object, Some(revision), true),
                 Outcome::Mismatch(got) => {
@@ -187,6 +200,11 @@ impl Write<'_> {
             self.check_deadline()?;
         }
         Err(last.unwrap_or_else(|| StatusError::internal("nothing was created")))
+    }
+
+    /// Whether the store takes no object of that size. Without its owners, which can be large, it may: upstream tries that once.
+    fn is_too_large<T>(outcome: &storage::Result<T>) -> bool {
+        matches!(outcome, Err(storage::Error::TooLarge { .. }))
     }
 
     async fn put(
@@ -231,8 +249,13 @@ impl Write<'_> {
         error
     }
 
-    /// Everything between read and compare.
-    async fn attempt(&self, change: &dyn Change, current: Option<&Current>) -> Result<Attempt, StatusError> {
+    /// Everything between read and compare. `keeps_owners`: the object has managedFields.
+    async fn attempt(
+        &self,
+        change: &dyn Change,
+        current: Option<&Current>,
+        keeps_owners: bool,
+    ) -> Result<Attempt, StatusError> {
         let row = &self.target.row;
         let resource = row.group_resource();
         let old = current.map(|current| &current.object);
@@ -287,6 +310,9 @@ impl Write<'_> {
             draft = self.admit(&chain, operation, draft, shown.as_ref()).await?;
         }
         meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, true);
+        if !keeps_owners {
+            draft.metadata_mut().remove("managedFields");
+        }
 
         let scope = Scope { row, subresource: &self.target.subresource, now: &now };
         let mut object;

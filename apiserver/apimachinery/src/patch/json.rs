@@ -7,10 +7,12 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::PatchError;
-use crate::quote::{Quoted, go_type};
+use crate::quote::{Quoted, go_json, go_type};
 
 /// The most operations a patch may have.
 pub const MAX_OPERATIONS: usize = 10_000;
+/// The most bytes of JSON that all `copy` operations of a patch may copy.
+pub const MAX_COPIED_BYTES: usize = 3 << 20;
 
 /// Applies a JSON patch, given as it was sent. Nothing is changed when one operation fails.
 ///
@@ -42,7 +44,10 @@ pub fn apply_value(document: &mut Value, patch: &Value) -> Result<(), PatchError
             operations.len()
         )));
     }
-    operations.iter().try_for_each(|operation| apply_operation(document, operation).map_err(PatchError::Unprocessable))
+    let mut copied = 0;
+    operations
+        .iter()
+        .try_for_each(|operation| apply_operation(document, operation, &mut copied).map_err(PatchError::Unprocessable))
 }
 
 /// What upstream checks first when field validation is on (`Warn`, the default, or `Strict`): the type of each
@@ -85,7 +90,8 @@ fn wrong_type(value: &Value, wanted: &str) -> PatchError {
     PatchError::Malformed(format!("json: cannot unmarshal {} into Go value of type {wanted}", go_type(value).json))
 }
 
-fn apply_operation(document: &mut Value, operation: &Value) -> Result<(), String> {
+/// `copied`: the bytes that were copied before.
+fn apply_operation(document: &mut Value, operation: &Value, copied: &mut usize) -> Result<(), String> {
     let kind = operation.get("op").and_then(Value::as_str).unwrap_or("unknown");
     // An operation without a value puts in, or looks for, null.
     let value = operation.get("value").unwrap_or(&Value::Null);
@@ -110,8 +116,17 @@ fn apply_operation(document: &mut Value, operation: &Value) -> Result<(), String
         "copy" => {
             let from = text("from")?;
             let (source, key) = find(document, kind, from)?;
-            let copied = get(source, &key).map_err(|why| format!("error in copy for from: '{from}': {why}"))?.clone();
-            add(document, kind, text("path")?, copied)
+            let value = get(source, &key).map_err(|why| format!("error in copy for from: '{from}': {why}"))?.clone();
+            if !value.is_null() {
+                *copied += go_json(&value).len();
+            }
+            if *copied > MAX_COPIED_BYTES {
+                return Err(format!(
+                    "Unable to complete the copy, the accumulated size increase of copy is {copied}, exceeding the limit \
+                     {MAX_COPIED_BYTES}"
+                ));
+            }
+            add(document, kind, text("path")?, value)
         }
         "test" => {
             let path = text("path")?;

@@ -147,3 +147,15 @@ proptest::proptest! {
         let _ = patched(&json!({"a": [1, {"a": [0]}], "0": {}}), &patch);
     }
 }
+
+#[test]
+fn copies_are_bounded_together() {
+    let document = json!({"text": "a".repeat(1 << 20), "list": []});
+    let copy = json!({"op": "copy", "from": "/text", "path": "/list/-"});
+    let error = patched(&document, &json!([copy, copy, copy])).unwrap_err();
+    let words =
+        "Unable to complete the copy, the accumulated size increase of copy is 3145734, exceeding the limit 3145728";
+    assert_eq!(error, PatchError::Unprocessable(words.to_owned()));
+    let twice = patched(&document, &json!([copy, copy])).unwrap();
+    assert_eq!(twice["list"].as_array().map(Vec::len), Some(2));
+}

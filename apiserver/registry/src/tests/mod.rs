@@ -23,8 +23,12 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start() -> Self {
+        Self::over(embedded::Options::default())
+    }
+
+    fn over(options: embedded::Options) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let store = Embedded::open(dir.path().join("store"), embedded::Options::default()).unwrap();
+        let store = Embedded::open(dir.path().join("store"), options).unwrap();
         let registry = Registry::new(Arc::new(store), Options::default());
         let ctx = RequestContext::new(Arc::new(UserInfo::new("admin", ["system:masters"])), "test");
         Self { registry, ctx, _dir: dir }

@@ -126,3 +126,27 @@ async fn an_apply_that_does_not_convert_is_named_as_it_was_sent() {
                /v1, Kind=Service: cannot convert float64 to int32".into())
     );
 }
+
+#[tokio::test]
+async fn what_is_too_large_with_its_owners_is_stored_without_them() {
+    let server = Server::over(embedded::Options { max_request_bytes: 700, ..embedded::Options::default() });
+    let long =
+        |keys: std::ops::Range<u32>| -> Value { keys.map(|key| (format!("key-{key:020}"), json!("v"))).collect() };
+    let mut object = config_map("a");
+    object["data"] = long(0..8);
+    let made = server.create("v1/configmaps", object.clone()).await.unwrap();
+    assert!(made.managed_fields().is_empty(), "{made}");
+    object["data"] = long(0..1);
+    server.delete("v1/configmaps/a", DeleteOptions::default()).await.unwrap();
+    let small = server.create("v1/configmaps", object.clone()).await.unwrap();
+    assert_eq!(small.managed_fields().len(), 1);
+    object["data"] = long(0..9);
+    let updated = server.update("v1/configmaps/a", object.clone()).await.unwrap();
+    assert!(updated.managed_fields().is_empty(), "{updated}");
+
+    // An apply does not do without, and what is too large itself is refused.
+    let too_large = (500, "etcdserver: request is too large".to_owned());
+    assert_eq!(words(server.apply("v1/configmaps/a", "m", true, object.clone()).await), too_large);
+    object["data"] = long(0..40);
+    assert_eq!(words(server.update("v1/configmaps/a", object).await), too_large);
+}

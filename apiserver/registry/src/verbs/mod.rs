@@ -7,6 +7,7 @@ mod get;
 mod list;
 mod patch;
 mod patch_document;
+mod patch_origin;
 mod update;
 mod watch;
 

@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 use apimachinery::field::{self, Path};
 use apimachinery::gvk::GroupKind;
 use apimachinery::patch;
-use apimachinery::quote::go_value;
+use apimachinery::quote::{go_json, go_value};
 use apimachinery::{GroupVersionKind, ObjectExt, StatusError};
 use serde_json::Value;
 
 use super::create::{field_validation, manager};
 use super::patch_document::{self, Document, json_type};
+use super::patch_origin;
 use crate::context::Warnings;
 use crate::decode::{Expected, no_internal_kind, not_converted};
 use crate::fieldmanager::{self, Writer};
@@ -72,7 +73,7 @@ impl Patched<'_> {
         }
         if self.row.is_custom() && self.view.is_whole() {
             return match object.kind() {
-                "" => Err(format!("Object 'Kind' is missing in '{object}'")),
+                "" => Err(format!("Object 'Kind' is missing in '{}'", go_json(object))),
                 _ => Ok(true),
             };
         }
@@ -105,11 +106,18 @@ impl Change for Patched<'_> {
         let expected =
             if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
         // What is refused is patched once more for its text, so that what is not refused needs no copy.
-        let patched = || self.apply(current, &document.value).map(|object| object.to_string()).unwrap_or_default();
+        let text = || {
+            let patched = self.apply(current, &document.value).unwrap_or_default();
+            let origin = match self.patch {
+                Patch::Json(_) => patch_origin::of_operations(&document.value),
+                _ => patch_origin::of_merge(&document.value, current),
+            };
+            schema::types::patched(&self.kind, &patched, &origin)
+        };
         let refused = |error: String| {
             let value: Value = match self.patch {
                 Patch::Strategic(_) => go_value(&document.value).into(),
-                _ => patched().into(),
+                _ => text().into(),
             };
             let error = field::Error::invalid(&Path::new("patch"), value, error);
             StatusError::invalid(&GroupKind::new("", ""), "", vec![error])

@@ -9,6 +9,7 @@
 mod convert;
 mod internal;
 mod order;
+mod patched;
 mod print;
 mod table;
 
@@ -18,6 +19,7 @@ use apimachinery::quote::{go_json, go_json_bytes, go_json_indented};
 use serde_json::Value;
 
 pub use order::{Declared, fields_v1_order};
+pub use patched::{Origin, patched};
 pub use table::{Cardinality, Field, Message, Shape, Table, Type, table};
 
 use print::Typed;

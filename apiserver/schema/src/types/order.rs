@@ -28,6 +28,10 @@ impl<'a> Declared<'a> {
         Self { value, kind: Some(Type::Message(index)) }
     }
 
+    pub(super) fn typed(value: &'a Value, kind: Option<Type>) -> Self {
+        Self { value, kind }
+    }
+
     pub(crate) fn field_set(value: &'a Value) -> Self {
         Self { value, kind: Some(Type::Fields) }
     }
@@ -49,9 +53,9 @@ impl Serialize for Declared<'_> {
 }
 
 /// The value of a field: one or many of its type.
-struct OfField<'a> {
-    field: Option<&'static Field>,
-    value: &'a Value,
+pub(super) struct OfField<'a> {
+    pub field: Option<&'static Field>,
+    pub value: &'a Value,
 }
 
 impl Serialize for OfField<'_> {

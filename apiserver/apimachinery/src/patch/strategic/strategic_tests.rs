@@ -326,5 +326,118 @@ mod random {
             let patch = json!({"$setElementOrder/containers": names(&wanted), "containers": names(&["e"])});
             prop_assert_eq!(patched(document, patch), Ok(json!({"containers": names(&wanted)})));
         }
+
+        #[test]
+        fn a_patch_that_says_what_is_wanted_says_it_twice_for_nothing(
+            document in named_lists(), patch in named_lists(), deletions in named_deletions(), order in any::<bool>(),
+        ) {
+            let mut patch = patch;
+            let fields = patch.as_object_mut().unwrap();
+            if order {
+                let wanted = names_of(fields.get("containers"));
+                fields.insert("$setElementOrder/containers".into(), names(&wanted.iter().map(String::as_str).collect::<Vec<_>>()));
+            }
+            fields.extend(deletions.as_object().unwrap().clone());
+            let once = patched(document.clone(), patch.clone());
+            if let Ok(once) = once {
+                let twice = patched(once.clone(), patch.clone());
+                prop_assert_eq!(twice.as_ref(), Ok(&once), "{} on {}", patch, document);
+            }
+        }
+
+        #[test]
+        fn what_a_patch_does_not_name_stays(document in named_lists(), patch in named_lists()) {
+            let got = patched(document.clone(), patch.clone()).unwrap();
+            for (key, value) in document.as_object().unwrap() {
+                if patch.get(key).is_none() {
+                    prop_assert_eq!(got.get(key), Some(value), "{}", key);
+                }
+            }
+            // So do the items and the fields of items of a list that is merged.
+            let item = |object: &Value, name: &str| {
+                object["containers"].as_array().into_iter().flatten().find(|item| item["name"] == name).cloned()
+            };
+            for name in names_of(document.get("containers")) {
+                let (before, after) = (item(&document, &name).unwrap(), item(&got, &name));
+                let of_patch = item(&patch, &name).unwrap_or_default();
+                let after = after.unwrap_or_else(|| panic!("{name} is lost from {got}"));
+                for (key, value) in before.as_object().unwrap() {
+                    if of_patch.get(key).is_none() {
+                        prop_assert_eq!(after.get(key), Some(value), "{} of {}", key, name);
+                    }
+                }
+            }
+            // What it sets is set.
+            for name in names_of(patch.get("containers")) {
+                let (wanted, after) = (item(&patch, &name).unwrap(), item(&got, &name).unwrap());
+                for (key, value) in wanted.as_object().unwrap() {
+                    prop_assert_eq!(after.get(key), Some(value), "{} of {}", key, name);
+                }
+            }
+        }
+
+        #[test]
+        fn what_a_patch_deletes_is_gone(document in named_lists(), deletions in named_deletions()) {
+            let got = patched(document, deletions.clone()).unwrap();
+            let left = names_of(got.get("containers"));
+            for name in names_of(deletions.get("containers")) {
+                prop_assert!(!left.contains(&name), "{} is in {}", name, got);
+            }
+            let finalizers = got.get("finalizers").and_then(Value::as_array).cloned().unwrap_or_default();
+            for gone in deletions["$deleteFromPrimitiveList/finalizers"].as_array().unwrap() {
+                prop_assert!(!finalizers.contains(gone), "{} is in {}", gone, got);
+            }
+        }
+    }
+
+    /// Objects with a list of maps, a set, a list that is replaced, a map, and a field that the schema does not have.
+    fn named_lists() -> impl Strategy<Value = Value> {
+        let items = prop::collection::btree_map("[a-d]", (any::<bool>(), 0..3i64), 0..4);
+        let items = (items, any::<bool>()).prop_map(|(items, reversed)| {
+            let mut items: Vec<Value> = items
+                .into_iter()
+                .map(
+                    |(name, (has, image))| {
+                        if has { json!({"name": name, "image": image}) } else { json!({"name": name}) }
+                    },
+                )
+                .collect();
+            if reversed {
+                items.reverse();
+            }
+            Value::from(items)
+        });
+        let optional = |strategy: BoxedStrategy<Value>| prop::option::of(strategy);
+        (
+            optional(items.boxed()),
+            optional(prop::collection::btree_set("[a-d]", 0..4).prop_map(|set| json!(set)).boxed()),
+            optional(prop::collection::vec("[a-d]", 0..3).prop_map(|list| json!(list)).boxed()),
+            optional(prop::collection::btree_map("[a-d]", "[a-d]", 0..3).prop_map(|map| json!(map)).boxed()),
+            optional((0..3i64).prop_map(Value::from).boxed()),
+        )
+            .prop_map(|(containers, finalizers, tolerations, selector, unknown)| {
+                let fields = [
+                    ("containers", containers),
+                    ("finalizers", finalizers),
+                    ("tolerations", tolerations),
+                    ("nodeSelector", selector),
+                    ("unknown", unknown),
+                ];
+                fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+            })
+    }
+
+    fn named_deletions() -> impl Strategy<Value = Value> {
+        let letters = || prop::collection::btree_set("[a-d]", 0..3);
+        (letters(), letters()).prop_map(|(containers, finalizers)| {
+            let containers: Vec<Value> =
+                containers.into_iter().map(|name| json!({"name": name, "$patch": "delete"})).collect();
+            json!({"containers": containers, "$deleteFromPrimitiveList/finalizers": finalizers})
+        })
+    }
+
+    fn names_of(list: Option<&Value>) -> Vec<String> {
+        let items = list.and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(|item| item["name"].as_str()).map(str::to_owned).collect()
     }
 }
