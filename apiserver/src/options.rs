@@ -122,6 +122,13 @@ pub struct Options {
     )]
     pub anonymous_auth: bool,
 
+    /// Let containers be privileged
+    #[arg(
+        long, default_value_t = false, num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        action = clap::ArgAction::Set, value_name = "BOOL", help_heading = "Admission"
+    )]
+    pub allow_privileged: bool,
+
     /// Admission plugins to run besides the default ones
     #[arg(long, value_delimiter = ',', value_name = "PLUGIN,...", help_heading = "Admission")]
     pub enable_admission_plugins: Vec<String>,

@@ -73,7 +73,11 @@ pub async fn run(
     let options = config.options();
     let registry = Registry::new(
         store.clone(),
-        registry::Options { prefix: options.etcd_prefix.clone(), event_ttl: options.event_ttl },
+        registry::Options {
+            prefix: options.etcd_prefix.clone(),
+            event_ttl: options.event_ttl,
+            allow_privileged: options.allow_privileged,
+        },
     );
     registry.set_admission(admission_chain(&config, &registry));
     let prepare = |e: apimachinery::StatusError| Error::Prepare(e.to_string());

@@ -25,6 +25,7 @@ mod subresource;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod validation;
 mod verbs;
 pub mod version;
 

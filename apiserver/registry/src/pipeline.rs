@@ -314,7 +314,13 @@ impl Write<'_> {
             draft.metadata_mut().remove("managedFields");
         }
 
-        let scope = Scope { row, subresource: &self.target.subresource, now: &now };
+        let scope = Scope {
+            row,
+            subresource: &self.target.subresource,
+            now: &now,
+            allow_privileged: self.registry.allow_privileged(),
+            warnings: &self.ctx.warnings,
+        };
         let mut object;
         match (old, current) {
             (Some(old), Some(current)) => {

@@ -23,11 +23,13 @@ pub struct Options {
     pub prefix: String,
     /// How long events live.
     pub event_ttl: Duration,
+    /// Containers may be privileged.
+    pub allow_privileged: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { prefix: "/registry".into(), event_ttl: Duration::from_secs(3600) }
+        Self { prefix: "/registry".into(), event_ttl: Duration::from_secs(3600), allow_privileged: false }
     }
 }
 
@@ -37,6 +39,7 @@ pub struct Registry {
     admission: ArcSwap<Chain>,
     reviewers: ArcSwapOption<Reviewers>,
     backing: Backing,
+    allow_privileged: bool,
     /// Creations of custom resources hold it for reading from their last look at the table until they are stored.
     creations: RwLock<()>,
 }
@@ -58,6 +61,7 @@ impl Registry {
             admission: ArcSwap::from_pointee(Chain::default()),
             reviewers: ArcSwapOption::empty(),
             backing: Backing { storage, prefix: options.prefix, event_ttl: options.event_ttl },
+            allow_privileged: options.allow_privileged,
             creations: RwLock::new(()),
         })
     }
@@ -134,6 +138,10 @@ impl Registry {
 
     pub(crate) fn backing(&self) -> &Backing {
         &self.backing
+    }
+
+    pub(crate) fn allow_privileged(&self) -> bool {
+        self.allow_privileged
     }
 
     pub(crate) fn admission(&self) -> Guard<Arc<Chain>> {

@@ -13,6 +13,7 @@ use apimachinery::field::ErrorList;
 use apimachinery::validation::{self, NameFn};
 use serde_json::Value;
 
+use crate::context::Warnings;
 use crate::options::DeleteOptions;
 use crate::table::Row;
 
@@ -27,6 +28,10 @@ pub struct Scope<'a> {
     pub subresource: &'a str,
     /// When, in `metav1.Time`'s form.
     pub now: &'a str,
+    /// Containers may be privileged.
+    pub allow_privileged: bool,
+    /// Where warnings go that cannot wait for the object to be valid.
+    pub warnings: &'a Warnings,
 }
 
 /// What happens to the dependents of a deleted object when nobody says.

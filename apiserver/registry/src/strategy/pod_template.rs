@@ -9,45 +9,45 @@ pub(crate) fn apply_defaults(spec: &mut Map<String, Value>) {
     set(spec, "dnsPolicy", || json!("ClusterFirst"));
     set(spec, "schedulerName", || json!("default-scheduler"));
     set(spec, "securityContext", || json!({}));
-    let host_network = spec.get("hostNetwork").and_then(Value::as_bool).unwrap_or(false);
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(container) = container.as_object_mut() {
-                apply_container_defaults(container, host_network);
+                apply_container_defaults(container);
             }
         }
     }
     for volume in spec.get_mut("volumes").and_then(Value::as_array_mut).into_iter().flatten() {
         apply_volume_defaults(volume);
     }
-    // What an account is called has two names.
-    if let Some(account) = spec.get("serviceAccountName").cloned() {
-        set(spec, "serviceAccount", || account);
-    } else if let Some(account) = spec.get("serviceAccount").cloned() {
-        set(spec, "serviceAccountName", || account);
+    // What an account is called has two names; the newer one wins.
+    let names = ["serviceAccountName", "serviceAccount"];
+    let account = names.iter().find_map(|name| spec.get(*name)?.as_str().filter(|account| !account.is_empty()));
+    if let Some(account) = account.map(str::to_owned) {
+        for name in names {
+            spec.insert(name.into(), json!(account));
+        }
     }
 }
 
-fn apply_container_defaults(container: &mut Map<String, Value>, host_network: bool) {
+fn apply_container_defaults(container: &mut Map<String, Value>) {
     set(container, "terminationMessagePath", || json!("/dev/termination-log"));
     set(container, "terminationMessagePolicy", || json!("File"));
     set(container, "resources", || json!({}));
-    let image = container.get("image").and_then(Value::as_str).unwrap_or_default();
-    let latest = is_latest(image);
-    set(container, "imagePullPolicy", || json!(if latest { "Always" } else { "IfNotPresent" }));
+    let latest = is_latest(container.get("image").and_then(Value::as_str).unwrap_or_default());
+    set(container, "imagePullPolicy", || json!(pull_policy(latest)));
     for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
         let Some(port) = port.as_object_mut() else { continue };
         set(port, "protocol", || json!("TCP"));
-        if let (true, Some(number)) = (host_network, port.get("containerPort").cloned()) {
-            set(port, "hostPort", || number);
-        }
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
         let Some(probe) = container.get_mut(probe).and_then(Value::as_object_mut) else { continue };
-        set(probe, "timeoutSeconds", || json!(1));
-        set(probe, "periodSeconds", || json!(10));
-        set(probe, "successThreshold", || json!(1));
-        set(probe, "failureThreshold", || json!(3));
+        for (name, number) in
+            [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)]
+        {
+            if probe.get(name).and_then(Value::as_i64).unwrap_or(0) == 0 {
+                probe.insert(name.into(), json!(number));
+            }
+        }
         if let Some(get) = probe.get_mut("httpGet").and_then(Value::as_object_mut) {
             set(get, "path", || json!("/"));
             set(get, "scheme", || json!("HTTP"));
@@ -70,23 +70,24 @@ fn apply_container_defaults(container: &mut Map<String, Value>, host_network: bo
     }
 }
 
-/// In a pod (not in a template of one) a limit without a request is a request.
-pub(crate) fn request_limits(spec: &mut Map<String, Value>) {
-    for list in ["containers", "initContainers"] {
-        for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
-            let Some(resources) = container.get_mut("resources").and_then(Value::as_object_mut) else { continue };
-            let Some(limits) = resources.get("limits").and_then(Value::as_object).cloned() else { continue };
-            let requests = resources.entry("requests").or_insert_with(|| json!({}));
-            if let Some(requests) = requests.as_object_mut() {
-                for (name, amount) in limits {
-                    requests.entry(name).or_insert(amount);
-                }
-            }
-        }
-    }
+/// When an image is pulled of which nothing is said.
+fn pull_policy(latest: bool) -> &'static str {
+    if latest { "Always" } else { "IfNotPresent" }
 }
 
 fn apply_volume_defaults(volume: &mut Value) {
+    if let Some(fields) = volume.as_object_mut()
+        && fields.iter().all(|(field, source)| field == "name" || source.is_null())
+    {
+        fields.insert("emptyDir".into(), json!({}));
+    }
+    if let Some(image) = volume.get_mut("image").and_then(Value::as_object_mut) {
+        let latest = is_latest(image.get("reference").and_then(Value::as_str).unwrap_or_default());
+        set(image, "pullPolicy", || json!(pull_policy(latest)));
+    }
+    if let Some(claim) = volume.pointer_mut("/ephemeral/volumeClaimTemplate/spec").and_then(Value::as_object_mut) {
+        set(claim, "volumeMode", || json!("Filesystem"));
+    }
     for (source, field) in [
         ("secret", "defaultMode"),
         ("configMap", "defaultMode"),
@@ -119,22 +120,64 @@ fn apply_volume_defaults(volume: &mut Value) {
     }
 }
 
-/// Whether an image reference means the newest: tag `latest`, or neither tag nor digest.
+/// Whether an image reference means the newest: tag `latest`, or neither tag nor digest. What is no reference means nothing.
 fn is_latest(image: &str) -> bool {
-    if image.contains('@') {
-        return false;
-    }
-    let last = image.rsplit('/').next().unwrap_or_default();
-    match last.split_once(':') {
-        Some((_, tag)) => tag == "latest",
-        None => true,
-    }
+    let (name, digest) = image.split_once('@').map_or((image, None), |(name, digest)| (name, Some(digest)));
+    let path_start = name.rfind('/').map_or(0, |at| at + 1);
+    let (repository, tag) = match name[path_start..].find(':') {
+        Some(colon) => (&name[..path_start + colon], Some(&name[path_start + colon + 1..])),
+        None => (name, None),
+    };
+    is_repository(repository) && tag.map_or(digest.is_none(), |tag| tag == "latest")
+}
+
+/// Whether a text names a repository: a registry, if it looks like one, and parts in lower case.
+fn is_repository(name: &str) -> bool {
+    let is_registry = |text: &str| {
+        text.contains(['.', ':']) || text == "localhost" || text.bytes().any(|byte| byte.is_ascii_uppercase())
+    };
+    let path = match name.split_once('/') {
+        Some((registry, path)) if is_registry(registry) => path,
+        _ => name,
+    };
+    path.split('/').all(|part| {
+        let is_letter = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+        let bytes = part.as_bytes();
+        bytes.first().is_some_and(is_letter)
+            && bytes.last().is_some_and(is_letter)
+            && bytes.iter().all(|byte| is_letter(byte) || matches!(byte, b'.' | b'_' | b'-'))
+    })
 }
 
 fn set(fields: &mut Map<String, Value>, name: &str, value: impl FnOnce() -> Value) {
     let entry = fields.entry(name).or_insert(Value::Null);
-    if entry.is_null() {
+    if entry.is_null() || (entry == "" && name != "service") {
         *entry = value();
+    }
+}
+
+/// Drops what only features that are off by default know, unless the object had it.
+pub(crate) fn drop_disabled(object: &mut Value, old: Option<&Value>) {
+    let had = |pointer: &str| old.and_then(|old| old.pointer(pointer)).is_some_and(|value| !value.is_null());
+    if !had("/spec/schedulingGroup")
+        && let Some(spec) = object.get_mut("spec").and_then(Value::as_object_mut)
+    {
+        spec.remove("schedulingGroup");
+    }
+    let sources = |of: &Value| -> Vec<Value> {
+        let volumes = of.pointer("/spec/volumes").and_then(Value::as_array).into_iter().flatten();
+        volumes.filter_map(|volume| volume.pointer("/projected/sources")?.as_array()).flatten().cloned().collect()
+    };
+    let before = old.map(sources).unwrap_or_default();
+    for kind in ["clusterTrustBundle", "podCertificate"] {
+        if before.iter().any(|source| source.get(kind).is_some_and(|value| !value.is_null())) {
+            continue;
+        }
+        let volumes = object.pointer_mut("/spec/volumes").and_then(Value::as_array_mut).into_iter().flatten();
+        let sources = volumes.filter_map(|volume| volume.pointer_mut("/projected/sources")?.as_array_mut()).flatten();
+        for source in sources.filter_map(Value::as_object_mut) {
+            source.remove(kind);
+        }
     }
 }
 
@@ -149,6 +192,11 @@ mod tests {
             ("i:1", false),
             ("i@sha256:x", false),
             ("r:5000/i:2", false),
+            ("i:latest@sha256:x", true),
+            ("r:5000/x/y", true),
+            ("", false),
+            ("Upper", false),
+            ("R.example.com/i", true),
         ];
         for (image, latest) in cases {
             assert_eq!(super::is_latest(image), latest, "{image}");

@@ -5,6 +5,7 @@ mod definition;
 mod namespace;
 mod pod;
 mod service;
+mod template;
 
 use super::Strategy;
 
@@ -13,6 +14,7 @@ pub(super) fn strategy(group: &str, resource: &str) -> Option<&'static dyn Strat
     Some(match (group, resource) {
         ("", "namespaces") => &namespace::Namespace,
         ("", "pods") => &pod::Pod,
+        ("", "podtemplates") => &template::PodTemplate,
         ("", "secrets") => &configuration::Secret,
         ("", "configmaps") => &configuration::ConfigMap,
         ("", "services") => &service::Service,
