@@ -125,12 +125,19 @@ fn set_scheduled(pod: &mut Value, now: &str) {
     let Some(status) = pod.as_object_mut().map(|fields| fields.entry("status").or_insert_with(|| json!({}))) else {
         return;
     };
+    if let Some(status) = status.as_object_mut() {
+        // Where the pod was to go is settled.
+        status.remove("nominatedNodeName");
+    }
     if !status.get("conditions").is_some_and(Value::is_array) {
         status["conditions"] = json!([]);
     }
     let Some(conditions) = status["conditions"].as_array_mut() else { return };
-    conditions.retain(|condition| condition["type"] != "PodScheduled");
-    conditions.push(condition);
+    match conditions.iter_mut().find(|condition| condition["type"] == "PodScheduled") {
+        Some(there) if there["status"] == "True" => {}
+        Some(there) => *there = condition,
+        None => conditions.push(condition),
+    }
 }
 
 async fn bind(

@@ -4,7 +4,7 @@
 mod core;
 mod custom;
 mod facts;
-mod pod_template;
+pub(crate) mod pod_template;
 mod workloads;
 
 use std::fmt::Debug;

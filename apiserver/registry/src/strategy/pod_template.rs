@@ -1,5 +1,6 @@
 //! The defaults of a pod's spec, in pods and in every template of one.
 
+use apimachinery::quantity::Quantity;
 use serde_json::{Map, Value, json};
 
 /// Fills in what upstream's defaulting does.
@@ -9,6 +10,8 @@ pub(crate) fn apply_defaults(spec: &mut Map<String, Value>) {
     set(spec, "dnsPolicy", || json!("ClusterFirst"));
     set(spec, "schedulerName", || json!("default-scheduler"));
     set(spec, "securityContext", || json!({}));
+    round_amounts(spec.get_mut("overhead"));
+    round_resources(spec.get_mut("resources"));
     for list in ["containers", "initContainers", "ephemeralContainers"] {
         for container in spec.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(container) = container.as_object_mut() {
@@ -33,6 +36,7 @@ fn apply_container_defaults(container: &mut Map<String, Value>) {
     set(container, "terminationMessagePath", || json!("/dev/termination-log"));
     set(container, "terminationMessagePolicy", || json!("File"));
     set(container, "resources", || json!({}));
+    round_resources(container.get_mut("resources"));
     let latest = is_latest(container.get("image").and_then(Value::as_str).unwrap_or_default());
     set(container, "imagePullPolicy", || json!(pull_policy(latest)));
     for port in container.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
@@ -70,6 +74,26 @@ fn apply_container_defaults(container: &mut Map<String, Value>) {
     }
 }
 
+/// Rounds limits and requests.
+fn round_resources(resources: Option<&mut Value>) {
+    let Some(resources) = resources else { return };
+    for of in ["limits", "requests"] {
+        round_amounts(resources.get_mut(of));
+    }
+}
+
+/// Amounts are kept to a thousandth, rounded up.
+pub(super) fn round_amounts(amounts: Option<&mut Value>) {
+    for amount in amounts.and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        if let Ok(exact) = Quantity::from_value(amount) {
+            let rounded = exact.rounded_up_to_milli();
+            if rounded != exact {
+                *amount = rounded.to_string().into();
+            }
+        }
+    }
+}
+
 /// When an image is pulled of which nothing is said.
 fn pull_policy(latest: bool) -> &'static str {
     if latest { "Always" } else { "IfNotPresent" }
@@ -87,6 +111,7 @@ fn apply_volume_defaults(volume: &mut Value) {
     }
     if let Some(claim) = volume.pointer_mut("/ephemeral/volumeClaimTemplate/spec").and_then(Value::as_object_mut) {
         set(claim, "volumeMode", || json!("Filesystem"));
+        round_resources(claim.get_mut("resources"));
     }
     for (source, field) in [
         ("secret", "defaultMode"),

@@ -20,6 +20,8 @@ pub(crate) mod scheduling;
 pub(crate) mod security;
 mod spec;
 pub(crate) mod template;
+#[cfg(test)]
+mod tests;
 mod topology;
 pub(crate) mod volumes;
 pub(crate) mod warnings;

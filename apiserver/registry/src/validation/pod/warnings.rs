@@ -308,3 +308,50 @@ fn addresses(spec: &Value, at: &Path, found: &mut Vec<String>) {
         found.extend(warning_for_ip(&at.child("hostAliases").index(i).child("ip"), text(alias, "ip")));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_odd_is_said_in_upstreams_words() {
+        for (spec, expected) in [
+            (
+                json!({"nodeSelector": {"beta.kubernetes.io/os": "linux"}}),
+                "spec.nodeSelector[beta.kubernetes.io/os]: deprecated since v1.14; use \"kubernetes.io/os\" instead",
+            ),
+            (
+                json!({"volumes": [{"name": "v", "gitRepo": {}}]}),
+                "spec.volumes[0].gitRepo: deprecated in v1.11, and disabled by default in v1.33+",
+            ),
+            (
+                json!({"hostAliases": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}]}),
+                "spec.hostAliases[1].ip: duplicate ip \"10.0.0.1\"",
+            ),
+            (
+                json!({"containers": [{"name": "c", "env": [{"name": "A", "value": "1"}, {"name": "A", "value": "$(A)2"}, {"name": "A", "value": "3"}]}]}),
+                "spec.containers[0].env[2]: hides previous definition of \"A\", which may be dropped when using apply",
+            ),
+            (
+                json!({"containers": [{"name": "c", "ports": [{"containerPort": 80, "protocol": "TCP"}, {"containerPort": 80, "protocol": "TCP", "hostPort": 8}]}]}),
+                "spec.containers[0].ports[1]: overlapping port definition with spec.containers[0].ports[0]",
+            ),
+            (
+                json!({"containers": [{"name": "c", "ports": [{"containerPort": 80, "protocol": "TCP", "hostIP": "10.0.0.1"}]}]}),
+                "spec.containers[0].ports[0]: hostIP set without hostPort: {Name: HostPort:0 ContainerPort:80 Protocol:TCP HostIP:10.0.0.1}",
+            ),
+            (
+                json!({"volumes": [{"name": "v", "projected": {"sources": [{"configMap": {"name": "m", "items": [{"key": "k", "path": "a"}]}}, {"serviceAccountToken": {"path": "a/b"}}]}}]}),
+                "volume \"v\" (Projected): overlapping paths: \"a/b\" (ServiceAccountToken) with \"a\" (ConfigMap \"m\")",
+            ),
+            (
+                json!({"affinity": {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "z"}]}}}),
+                "spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].labelSelector: a null labelSelector results in matching no pod",
+            ),
+        ] {
+            assert_eq!(for_new_pod(&json!({"metadata": {"name": "p"}, "spec": spec})), [expected], "{spec}");
+        }
+    }
+}

@@ -9,6 +9,12 @@ use crate::validation::read::{flag, map, number, present, text};
 
 /// Fills in what upstream's defaulting does.
 pub(super) fn apply(pod: &mut Value) {
+    if let Some(fields) = pod.as_object_mut() {
+        let spec = fields.entry("spec").or_insert(Value::Null);
+        if spec.is_null() {
+            *spec = json!({});
+        }
+    }
     if let Some(spec) = pod.get_mut("spec").and_then(Value::as_object_mut) {
         pod_template::apply_defaults(spec);
         if spec.get("terminationGracePeriodSeconds").and_then(Value::as_i64).is_some_and(|seconds| seconds < 0) {

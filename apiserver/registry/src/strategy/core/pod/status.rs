@@ -9,7 +9,7 @@ use apimachinery::validation::{
     warning_for_ip,
 };
 use schema::types;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::update::restore;
 use crate::strategy::Scope;
@@ -22,7 +22,11 @@ pub(super) fn prepare(object: &mut Value, old: &Value) {
     object.set_owner_references(old.owner_references().to_vec());
     let empty = Value::Null;
     let before = old.get("status").unwrap_or(&empty);
-    let Some(status) = object.get_mut("status").filter(|status| status.is_object()) else { return };
+    let Some(fields) = object.as_object_mut() else { return };
+    let status = fields.entry("status").or_insert(Value::Null);
+    if !status.is_object() {
+        *status = json!({});
+    }
     if text(status, "qosClass").is_empty() {
         restore(status, before, "qosClass");
     }
