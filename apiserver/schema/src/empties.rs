@@ -12,20 +12,29 @@ use crate::builtin::{OBJECT_META, builtin as builtins};
 use crate::node::{Emission, Kind, Node};
 use crate::parse::is_zero;
 
-/// Drops the empty fields that Go would not write. Empty lists and maps that are always written become null, as upstream's
-/// store has no empty ones.
+/// Drops the empty fields that Go would not write. Empty lists and maps that are always written stay.
 pub(crate) fn drop_empties(node: &Node, value: &mut Value) {
+    drop(node, value, false);
+}
+
+/// The same of an object to be stored: upstream's store has no empty lists and maps, so that those that are always written
+/// become null.
+pub(crate) fn drop_stored_empties(node: &Node, value: &mut Value) {
+    drop(node, value, true);
+}
+
+fn drop(node: &Node, value: &mut Value, stored: bool) {
     let node = node.resolve();
     match value {
         Value::Object(object) if node.kind == Kind::Object => {
             if let Some(values) = node.additional() {
-                object.values_mut().for_each(|value| drop_empties(values, value));
+                object.values_mut().for_each(|value| drop(values, value, stored));
                 return;
             }
             object.retain(|key, value| {
                 let Some(property) = node.property(key) else { return true };
-                drop_empties(&property.node, value);
-                if property.emission == Emission::Always && is_zero(value) && is_list_or_map(&property.node) {
+                drop(&property.node, value, stored);
+                if stored && property.emission == Emission::Always && is_zero(value) && is_list_or_map(&property.node) {
                     *value = Value::Null;
                 }
                 match property.emission {
@@ -37,7 +46,7 @@ pub(crate) fn drop_empties(node: &Node, value: &mut Value) {
         }
         Value::Array(list) => {
             if let Some(items) = &node.items {
-                list.iter_mut().for_each(|item| drop_empties(items, item));
+                list.iter_mut().for_each(|item| drop(items, item, stored));
             }
         }
         _ => {}

@@ -125,6 +125,15 @@ impl Schema {
         }
     }
 
+    /// [`Schema::drop_empties`] of an object to be stored: empty lists and maps that Go always writes become null, as
+    /// upstream's store has none. Until then they are there: who sends one owns it.
+    pub fn drop_stored_empties(&self, value: &mut Value) {
+        match &self.0 {
+            Root::BuiltIn(node, _) => empties::drop_stored_empties(node, value),
+            Root::Custom(_) => empties::drop_metadata_empties(value),
+        }
+    }
+
     /// Checks every OpenAPI keyword, list types and embedded metadata of a custom resource, in upstream's words. With
     /// `old`, what was already wrong in an unchanged part of the object is let pass (ratcheting).
     ///

@@ -95,7 +95,7 @@ fn complete(object: &mut Value, row: &crate::table::Row) {
         return;
     }
     if let Some(schema) = row.schema() {
-        schema.drop_empties(object);
+        schema.drop_stored_empties(object);
         schema.apply_defaults(object);
     }
 }

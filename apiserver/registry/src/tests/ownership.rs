@@ -150,3 +150,16 @@ async fn what_is_too_large_with_its_owners_is_stored_without_them() {
     object["data"] = long(0..40);
     assert_eq!(words(server.update("v1/configmaps/a", object).await), too_large);
 }
+
+#[tokio::test]
+async fn who_sends_an_empty_list_owns_it_though_the_store_has_none() {
+    let server = Server::start();
+    let ranges = json!({"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "a"}, "spec": {"limits": []}});
+    let made = server.create("v1/limitranges", ranges).await.unwrap();
+    assert_eq!(made["spec"], json!({"limits": null}));
+    assert_eq!(made.managed_fields()[0]["fieldsV1"], json!({"f:spec": {"f:limits": {}}}));
+    // What is not sent is nobody's.
+    let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "a"}});
+    let made = server.create("rbac.authorization.k8s.io/v1/roles", role).await.unwrap();
+    assert_eq!((&made["rules"], made.managed_fields().len()), (&Value::Null, 0));
+}
