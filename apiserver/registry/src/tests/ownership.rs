@@ -58,6 +58,27 @@ async fn an_apply_s_body_is_checked() {
         words(server.apply("v1/configmaps/x", "m", false, other).await),
         (400, "invalid object type: /v1, Kind=Secret".into())
     );
+    // Keys that are stated twice are looked for last.
+    let twice = |config: Value| {
+        let strict_errors = vec!["yaml: unmarshal errors:\n  line 1: key \"a\" already set in map".to_owned()];
+        Patch::Apply(Body { value: config, strict_errors })
+    };
+    let strict = PatchOptions {
+        field_manager: "m".into(),
+        field_validation: FieldValidation::Strict,
+        ..PatchOptions::default()
+    };
+    let undeclared = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}, "nosuch": 1});
+    let refused = server.patch("v1/configmaps/x", twice(undeclared), strict.clone()).await;
+    assert!(words(refused).1.ends_with(".nosuch: field not declared in schema"));
+    assert_eq!(
+        words(server.patch("v1/configmaps/x", twice(config_map("x")), strict).await),
+        (
+            400,
+            "error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n  line 1: key \"a\" already set in map"
+                .into()
+        )
+    );
 }
 
 #[tokio::test]

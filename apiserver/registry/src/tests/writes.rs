@@ -251,3 +251,42 @@ async fn concurrent_patches_all_land() {
 fn json_merge(object: &mut Value, patch: &Value) {
     apimachinery::patch::merge::apply(object, patch);
 }
+
+#[tokio::test]
+async fn a_patched_document_without_its_version_has_no_known_field() {
+    let server = Server::start();
+    let made = server.create("v1/configmaps", config_map("a")).await.unwrap();
+    // The kind alone may go: it is taken from the URL.
+    assert_eq!(server.merge("v1/configmaps/a", json!({"kind": null})).await.unwrap(), made);
+    let nameless = "the name of the object (a based on URL) was undeterminable: name must be provided";
+    let patch = json!({"apiVersion": null});
+    assert_eq!(words(server.merge("v1/configmaps/a", patch.clone()).await), (400, nameless.into()));
+    let warned = server.ctx.warnings.take_warnings();
+    assert_eq!(warned, ["unknown field \"data\"", "unknown field \"metadata\""]);
+    for (patch, want) in [
+        (
+            json!({"apiVersion": null, "kind": "Nosuch"}),
+            "no kind \"Nosuch\" is registered for the internal version of group \"\" in scheme",
+        ),
+        (
+            json!({"apiVersion": null, "kind": "Secret"}),
+            "unable to decode /__internal, Kind=Secret into *core.ConfigMap",
+        ),
+        (
+            json!({"kind": 1}),
+            "couldn't get version/kind; json parse error: json: cannot unmarshal number into Go struct field .kind of type string",
+        ),
+        (
+            json!({"data": []}),
+            "json: cannot unmarshal array into Go struct field ConfigMap.data of type map[string]string",
+        ),
+    ] {
+        let (code, message) = words(server.merge("v1/configmaps/a", patch.clone()).await);
+        assert_eq!(code, 422, "{message}");
+        assert!(message.contains(want), "{patch}: {message}");
+    }
+    let strategic = |patch: Value| Patch::Strategic(patch.to_string().into());
+    let refused = server.patch("v1/configmaps/a", strategic(json!({"data": {"k": 1}})), PatchOptions::default()).await;
+    let want = " \"\" is invalid: patch: Invalid value: \"map[data:map[k:1]]\": cannot convert int64 to string";
+    assert_eq!(words(refused), (422, want.into()));
+}

@@ -193,7 +193,8 @@ impl Change for Applied<'_> {
         let text = self.strict_errors.join("\n  ");
         match self.validation {
             FieldValidation::Strict => {
-                return Err(StatusError::bad_request(format!("error strict decoding patch: {text}")));
+                let words = "error strict decoding YAML: error converting YAML to JSON: ";
+                return Err(StatusError::bad_request(format!("{words}{text}")));
             }
             FieldValidation::Warn => self.warnings.warn(text),
             FieldValidation::Ignore => {}
@@ -285,7 +286,8 @@ fn applied_body(value: Value) -> Result<Value, StatusError> {
         return Ok(value);
     }
     Err(StatusError::bad_request(format!(
-        "error decoding patch: json: cannot unmarshal {} into Go value of type map[string]interface {{}}",
+        "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type \
+         map[string]interface {{}}",
         json_type(&value)
     )))
 }
