@@ -3,19 +3,14 @@
 use std::sync::Arc;
 
 use apimachinery::{ObjectExt, StatusError};
-use futures::StreamExt;
-use futures::stream;
 
 use crate::options::{DeleteOptions, ListOptions};
 use crate::registry::Registry;
 use crate::served::Listed;
 use crate::{RequestContext, Target};
 
-/// How many deletions are under way at a time. They share a group commit.
-const AT_ONCE: usize = 16;
-
 impl Registry {
-    /// Deletes every object of a collection that matches; answers what was there.
+    /// Deletes every object of a collection that matches, in the order of the list; answers what was there.
     ///
     /// # Errors
     /// Those of a list, and the first of a delete: some objects may be gone then.
@@ -27,18 +22,12 @@ impl Registry {
         list: &ListOptions,
     ) -> Result<Listed, StatusError> {
         let listed = self.list(ctx, target, list).await?;
-        let mut names = Vec::with_capacity(listed.items.len());
+        // One after the other, as upstream does by default: watchers see the deletions in the order of the list.
         for item in &listed.items {
             let object = item.value()?;
-            names.push((object.namespace().to_owned(), object.name().to_owned()));
-        }
-        let deletions = names.into_iter().map(|(namespace, name)| {
+            let (namespace, name) = (object.namespace().to_owned(), object.name().to_owned());
             let target = Target { row: Arc::clone(&target.row), namespace, name, subresource: String::new() };
-            async move { self.delete_object(ctx, &target, options).await.map(drop) }
-        });
-        let mut deletions = stream::iter(deletions).buffer_unordered(AT_ONCE);
-        while let Some(deleted) = deletions.next().await {
-            match deleted {
+            match self.delete_object(ctx, &target, options).await {
                 Err(error) if !error.is_not_found() => return Err(error),
                 _ => {}
             }
