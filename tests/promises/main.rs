@@ -12,4 +12,5 @@ mod kube_rs;
 mod kubectl_describes;
 mod kubectl_reads;
 mod kubectl_writes;
+mod upstream;
 mod watch;

@@ -7,6 +7,7 @@
 
 pub mod control_plane;
 pub mod etcd;
+pub mod exchange;
 pub mod kubectl;
 pub mod process;
 pub mod wait;
