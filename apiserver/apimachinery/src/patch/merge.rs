@@ -49,7 +49,7 @@ pub fn apply(document: &mut Value, patch: &Value) {
 }
 
 /// Drops the nulls of objects, at any depth; those that are items of lists stay.
-fn drop_nulls(value: &mut Value) {
+pub(super) fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|_, value| !value.is_null());

@@ -116,7 +116,7 @@ impl Change for Patched<'_> {
         };
         let refused = |error: String| {
             let value: Value = match self.patch {
-                Patch::Strategic(_) => go_value(&document.value).into(),
+                Patch::Strategic(_) => go_value(&patch::strategic::leftover(current, &document.value)).into(),
                 _ => text().into(),
             };
             let error = field::Error::invalid(&Path::new("patch"), value, error);

@@ -7,6 +7,7 @@ mod order;
 use serde_json::{Map, Value};
 
 use super::PatchError;
+use super::merge::drop_nulls;
 use crate::quote::{Quoted, go_type, go_value};
 
 const PATCH: &str = "$patch";
@@ -91,6 +92,43 @@ pub fn apply(document: Value, patch: &Value, schema: &dyn Lookup) -> Result<Valu
         _ => return Err(PatchError::Malformed("invalid JSON document".to_owned())),
     };
     merge_map(document, patch, schema).map(Value::Object)
+}
+
+/// What upstream leaves of a patch that it applied to `document`: it takes out the directives that it has followed and the
+/// nulls of what it put in. Errors about the result quote this.
+///
+/// Items of lists are left as they are.
+#[must_use]
+pub fn leftover(document: &Value, patch: &Value) -> Value {
+    let mut left = patch.clone();
+    if let Value::Object(patch) = &mut left {
+        take_directives(document, patch);
+    }
+    left
+}
+
+fn take_directives(document: &Value, patch: &mut Object) {
+    if let Some(directive) = patch.get(PATCH) {
+        if directive == "replace" {
+            patch.remove(PATCH);
+        }
+        return;
+    }
+    patch.remove(RETAIN_KEYS);
+    let orders: Vec<String> = patch.keys().filter(|key| key.starts_with(SET_ELEMENT_ORDER)).cloned().collect();
+    for key in orders {
+        patch.remove(&key);
+        if let Some((_, list)) = key.split_once('/') {
+            patch.remove(list);
+        }
+    }
+    for (key, value) in patch {
+        match (document.get(key), value) {
+            (Some(document @ Value::Object(_)), Value::Object(patch)) => take_directives(document, patch),
+            (Some(Value::Array(_)), Value::Array(_)) => {}
+            (_, value) => drop_nulls(value),
+        }
+    }
 }
 
 type Object = Map<String, Value>;

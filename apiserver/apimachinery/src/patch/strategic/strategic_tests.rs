@@ -292,6 +292,22 @@ fn a_patch_that_does_not_fit_is_refused_in_upstreams_words() {
     );
 }
 
+#[test]
+fn what_is_left_of_a_patch_is_without_what_was_followed() {
+    let document = json!({"a": {"b": 1}, "list": [{"name": "x"}], "scalar": 1});
+    for (patch, want) in [
+        (json!({"a": {"b": null, "c": {"d": null, "e": 1}}}), json!({"a": {"b": null, "c": {"e": 1}}})),
+        (json!({"new": {"x": null, "y": [{"z": null}]}}), json!({"new": {"y": [{}]}})),
+        (json!({"scalar": {"x": null}, "gone": null}), json!({"scalar": {}, "gone": null})),
+        (json!({"a": {"$patch": "replace", "b": null}}), json!({"a": {"b": null}})),
+        (json!({"a": {"$retainKeys": ["b"], "b": 2}}), json!({"a": {"b": 2}})),
+        (json!({"$setElementOrder/list": [{"name": "x"}], "list": [{"name": "x"}], "a": 1}), json!({"a": 1})),
+        (json!({"list": [{"name": "x", "y": null}]}), json!({"list": [{"name": "x", "y": null}]})),
+    ] {
+        assert_eq!(leftover(&document, &patch), want, "{patch}");
+    }
+}
+
 mod random {
     use proptest::prelude::*;
 
