@@ -48,9 +48,10 @@ pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError>
 }
 
 /// The manager of the fields of bootstrapped objects.
-const FIELD_MANAGER: &str = "kube-apiserver";
+pub(crate) const FIELD_MANAGER: &str = "kube-apiserver";
 
-async fn create(
+/// Creates an object and writes the conditions it comes with; another server on the same store may have been faster.
+pub(crate) async fn create(
     registry: &Arc<Registry>,
     ctx: &RequestContext,
     row: Arc<Row>,

@@ -2,17 +2,25 @@
 
 use std::path::{Path, PathBuf};
 
+use registry::allocation::Ranges;
+
 use crate::options::{ADMISSION_PLUGINS, Options};
 
 /// What [`crate::run()`] works with. Made by [`Options::complete`].
 #[derive(Clone, Debug)]
 pub struct Config {
     options: Options,
+    ranges: Ranges,
 }
 
 impl Config {
-    pub(crate) fn new(options: Options) -> Self {
-        Self { options }
+    pub(crate) fn new(options: Options, ranges: Ranges) -> Self {
+        Self { options, ranges }
+    }
+
+    /// What services are given addresses and ports of.
+    pub fn ranges(&self) -> &Ranges {
+        &self.ranges
     }
 
     /// The options as given.

@@ -11,6 +11,7 @@ pub mod error;
 mod files;
 pub mod identity;
 mod kubeconfig;
+mod kubernetes_service;
 pub mod options;
 pub mod pki;
 mod run;

@@ -3,11 +3,14 @@
 //! Flags carry the names of kube-apiserver's where a counterpart exists. [`Options::complete`] checks them together and
 //! makes the [`Config`] that the rest of the crate works with.
 
+use apimachinery::validation::{Cidr, parse_cidr_sloppy};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+
+use registry::allocation::Ranges;
 
 use crate::config::Config;
 use crate::error::Error;
@@ -90,6 +93,20 @@ pub struct Options {
     /// Further DNS names and IP addresses in the serving certificate
     #[arg(long, value_delimiter = ',', value_name = "NAME,...", help_heading = "Serving")]
     pub tls_san: Vec<String>,
+
+    /// Blocks of addresses for services, at most one IPv4 and one IPv6
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "10.0.0.0/24",
+        value_name = "CIDR,...",
+        help_heading = "Serving"
+    )]
+    pub service_cluster_ip_range: Vec<String>,
+
+    /// Ports on nodes for services, the first and the last
+    #[arg(long, default_value = "30000-32767", value_name = "FROM-TO", help_heading = "Serving")]
+    pub service_node_port_range: String,
 
     /// Time after which a request that is not a watch is given up
     #[arg(long, default_value = "1m0s", value_parser = duration, value_name = "DURATION", help_heading = "Serving")]
@@ -188,7 +205,37 @@ impl Options {
         if !self.etcd_prefix.starts_with('/') {
             return Err(Error::Options(format!("--etcd-prefix: {:?} does not begin with /", self.etcd_prefix)));
         }
-        Ok(Config::new(self))
+        let ranges = self.ranges()?;
+        Ok(Config::new(self, ranges))
+    }
+
+    fn ranges(&self) -> Result<Ranges, Error> {
+        let mut cluster_ips: Vec<Cidr> = Vec::new();
+        for text in &self.service_cluster_ip_range {
+            let block = parse_cidr_sloppy(text).map(|(_, block)| block);
+            let Some(block) = block else {
+                return Err(Error::Options(format!(
+                    "--service-cluster-ip-range: {text:?} is not a block of addresses"
+                )));
+            };
+            if cluster_ips.iter().any(|other| other.network.is_ipv4() == block.network.is_ipv4()) {
+                return Err(Error::Options(format!(
+                    "--service-cluster-ip-range: {text:?} is a second block of its family"
+                )));
+            }
+            cluster_ips.push(block);
+        }
+        let node_ports = self.service_node_port_range.split_once('-').and_then(|(first, last)| {
+            let ports: (u16, u16) = (first.parse().ok()?, last.parse().ok()?);
+            (ports.0 > 0 && ports.0 <= ports.1).then_some(ports)
+        });
+        let Some(node_ports) = node_ports else {
+            let text = &self.service_node_port_range;
+            return Err(Error::Options(format!(
+                "--service-node-port-range: {text:?} is not a range such as 30000-32767"
+            )));
+        };
+        Ok(Ranges { cluster_ips, node_ports })
     }
 }
 
@@ -243,6 +290,8 @@ mod tests {
             ),
             (&["--etcd-servers", "localhost:2379"][..], "localhost:2379"),
             (&["--etcd-prefix", "registry"][..], "registry"),
+            (&["--service-cluster-ip-range", "10.0.0.0/24,10.1.0.0/24"][..], "second block"),
+            (&["--service-node-port-range", "2-1"][..], "2-1"),
         ] {
             let error = options(arguments).unwrap().complete().err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(words), "{arguments:?}: {error}");

@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::identity::{ADMIN, OPERATORS};
 use crate::pki::{Authority, Leaf, Pair};
-use crate::{bootstrap, crd, files, identity, kubeconfig, store, tokens};
+use crate::{bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store, tokens};
 
 /// What a server says when it answers requests.
 #[derive(Clone, Debug)]
@@ -77,11 +77,13 @@ pub async fn run(
             prefix: options.etcd_prefix.clone(),
             event_ttl: options.event_ttl,
             allow_privileged: options.allow_privileged,
+            ranges: config.ranges().clone(),
         },
     );
     registry.set_admission(admission_chain(&config, &registry));
     let prepare = |e: apimachinery::StatusError| Error::Prepare(e.to_string());
     bootstrap::create_missing(&registry).await.map_err(prepare)?;
+    kubernetes_service::publish(&registry, local).await.map_err(prepare)?;
     let crds = crd::Controller::start(registry.clone()).await.map_err(prepare)?;
 
     let mut server = endpoints::Config::new(registry.clone());

@@ -3,6 +3,7 @@
 //! and watches over the stores. Knows no URL, header or encoding: `endpoints` turns requests into calls of [`Registry`].
 
 mod acting;
+pub mod allocation;
 mod context;
 mod continue_token;
 mod conversion;

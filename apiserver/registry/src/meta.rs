@@ -1,7 +1,8 @@
 //! `metadata` as the server sees it: what it fills in, restores and checks for every kind alike.
 
 use apimachinery::field::{ErrorList, Path};
-use apimachinery::{ObjectExt, StatusError, validation};
+use apimachinery::validation::{self, NameFn};
+use apimachinery::{ObjectExt, StatusError};
 use rand::Rng;
 use serde_json::Value;
 
@@ -22,6 +23,14 @@ pub(crate) fn generate_name(base: &str) -> String {
     name.push_str(&base[..cut]);
     name.extend((0..SUFFIX).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])));
     name
+}
+
+/// Gives a new object that asks for it a name.
+pub(crate) fn generate_missing_name(object: &mut Value) {
+    if object.name().is_empty() && !object.generate_name().is_empty() {
+        let name = generate_name(object.generate_name());
+        object.set_name(&name);
+    }
 }
 
 /// Drops what only the server may set on a new object.
@@ -117,31 +126,23 @@ pub(crate) fn drop_repeated_owners(object: &mut Value, warnings: &Warnings, afte
     warnings.warn(format!("{words}{}", repeated.join(", ")));
 }
 
-/// What is wrong with the metadata of a new object.
-pub(crate) fn validate_create(object: &Value, row: &Row) -> ErrorList {
-    let metadata = object.get("metadata").unwrap_or(&Value::Null);
-    validation::validate_object_meta(metadata, row.namespaced, row.strategy.name_rule(row), &Path::new("metadata"))
+/// What is wrong with the metadata of a new object of a kind with this rule for names.
+pub(crate) fn validate_create(object: &Value, row: &Row, names: NameFn) -> ErrorList {
+    validation::validate_object_meta(of(object), row.namespaced, names, &Path::new("metadata"))
 }
 
-/// What is wrong with the metadata of any change, whatever the kind. Kinds check the change again with the rest of theirs
-/// ([`validate_change`]): clients see its causes twice.
-pub(crate) fn validate_update(object: &Value, old: &Value, row: &Row) -> ErrorList {
-    let metadata = object.get("metadata").unwrap_or(&Value::Null);
-    // Upstream checks a name that exists already by no more than what a path can hold.
-    let mut errors = validation::validate_object_meta(
-        metadata,
-        row.namespaced,
-        validation::name_is_path_segment,
-        &Path::new("metadata"),
-    );
-    errors.extend(validate_change(object, old));
-    errors
+/// What is wrong with the metadata of any object: a name is whatever a path can hold.
+pub(crate) fn validate(object: &Value, row: &Row) -> ErrorList {
+    validate_create(object, row, validation::name_is_path_segment)
 }
 
 /// What an update may not change of metadata.
 pub(crate) fn validate_change(object: &Value, old: &Value) -> ErrorList {
-    let (new, old) = (object.get("metadata").unwrap_or(&Value::Null), old.get("metadata").unwrap_or(&Value::Null));
-    validation::validate_object_meta_update(new, old, &Path::new("metadata"))
+    validation::validate_object_meta_update(of(object), of(old), &Path::new("metadata"))
+}
+
+fn of(object: &Value) -> &Value {
+    object.get("metadata").unwrap_or(&Value::Null)
 }
 
 #[cfg(test)]

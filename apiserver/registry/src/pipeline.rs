@@ -18,6 +18,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use storage::{Outcome, Revision};
 
+use crate::allocation::Claims;
 use crate::context::{RequestContext, Target};
 use crate::decode::Expected;
 use crate::fieldmanager::{self, Writer};
@@ -110,7 +111,12 @@ impl Write<'_> {
         let mut keeps_owners = true;
         loop {
             let fresh = current.as_ref().is_some_and(Current::is_fresh);
-            let attempt = match self.attempt(change, current.as_ref(), keeps_owners).await {
+            let mut claims = Claims::default();
+            let attempt = self.attempt(change, current.as_ref(), keeps_owners, &mut claims).await;
+            if !matches!(attempt, Ok(Attempt::Put { .. })) {
+                std::mem::take(&mut claims).settle(self.registry, false).await;
+            }
+            let attempt = match attempt {
                 Ok(Attempt::NoOp(_) | Attempt::DryRun(_)) | Err(_) if !fresh && self.was_cached(current.as_ref()) => {
                     current = self.read_fresh().await?;
                     continue;
@@ -135,7 +141,13 @@ impl Write<'_> {
                     .await
                     .map(|outcome| (outcome, None)),
             };
+            // Nobody knows of a write that failed whether it was done: what was taken for it stays.
+            if let Ok((outcome, _)) = &outcome {
+                let done = matches!(outcome, Outcome::Done(_));
+                std::mem::take(&mut claims).settle(self.registry, done).await;
+            }
             if keeps_owners && Self::is_too_large(&outcome) && !change.owners_are_settled() {
+                claims.settle(self.registry, false).await;
                 keeps_owners = false;
                 continue;
             }
@@ -144,7 +156,10 @@ impl Write<'_> {
                     return self.answer(object.clone(), Some(revision), current.is_none());
                 }
                 (Outcome::Done(_), None) => match attempt {
-                    Attempt::Remove(object) => return self.answer(object, None, false),
+                    Attempt::Remove(object) => {
+                        self.registry.ended(&self.target.row, &object).await;
+                        return self.answer(object, None, false);
+                    }
                     _ => return Err(StatusError::internal("a removal without an object")),
                 },
                 (Outcome::Mismatch(got), _) => {
@@ -166,7 +181,12 @@ impl Write<'_> {
         let mut attempts = 0;
         while attempts < NAME_ATTEMPTS {
             attempts += 1;
-            let (object, stored) = match self.attempt(change, None, keeps_owners).await? {
+            let mut claims = Claims::default();
+            let attempt = self.attempt(change, None, keeps_owners, &mut claims).await;
+            if !matches!(attempt, Ok(Attempt::Put { .. })) {
+                std::mem::take(&mut claims).settle(self.registry, false).await;
+            }
+            let (object, stored) = match attempt? {
                 Attempt::Put { object, stored } => (object, stored),
                 Attempt::DryRun(object) => {
                     if let Some(error) = self.taken(&object).await? {
@@ -178,11 +198,22 @@ impl Write<'_> {
                 Attempt::NoOp(object) | Attempt::Remove(object) => return self.answer(object, None, true),
             };
             if !matches!(object.resource_version(), "" | "0") {
+                claims.settle(self.registry, false).await;
                 return Err(StatusError::unstructured("resourceVersion should not be set on objects to be created"));
             }
             let key = self.key(object.name());
-            let outcome = self.put(&key, 0, stored, object.name()).await?;
+            let outcome = self.put(&key, 0, stored, object.name()).await;
+            match &outcome {
+                Ok(Ok(outcome)) => {
+                    let done = matches!(outcome, Outcome::Done(_));
+                    std::mem::take(&mut claims).settle(self.registry, done).await;
+                }
+                Ok(Err(_)) => {}
+                Err(_) => std::mem::take(&mut claims).settle(self.registry, false).await,
+            }
+            let outcome = outcome?;
             if keeps_owners && Self::is_too_large(&outcome) {
+                claims.settle(self.registry, false).await;
                 keeps_owners = false;
                 attempts -= 1;
                 continue;
@@ -255,6 +286,7 @@ impl Write<'_> {
         change: &dyn Change,
         current: Option<&Current>,
         keeps_owners: bool,
+        claims: &mut Claims,
     ) -> Result<Attempt, StatusError> {
         let row = &self.target.row;
         let resource = row.group_resource();
@@ -315,6 +347,7 @@ impl Write<'_> {
         }
 
         let scope = Scope {
+            old,
             row,
             subresource: &self.target.subresource,
             now: &now,
@@ -326,11 +359,14 @@ impl Write<'_> {
             (Some(old), Some(current)) => {
                 object = self.view.put_back(draft, old, &table, row)?;
                 self.check_resource_version(change, &mut object, current)?;
+                *claims = self.allocate(&mut object, Some(old)).await?;
                 self.prepare_update(&mut object, old, &scope)?;
                 fieldmanager::keep_times(&mut object, old);
             }
             _ => {
                 object = draft;
+                meta::generate_missing_name(&mut object);
+                *claims = self.allocate(&mut object, None).await?;
                 self.prepare_create(&mut object, change, &scope)?;
             }
         }
@@ -364,6 +400,14 @@ impl Write<'_> {
             return Ok(Attempt::NoOp(current.object.clone()));
         }
         if self.dry_run { Ok(Attempt::DryRun(object)) } else { Ok(Attempt::Put { object, stored }) }
+    }
+
+    /// Gives the object what there is a limited number of. Parts of an object have no say in it.
+    async fn allocate(&self, object: &mut Value, old: Option<&Value>) -> Result<Claims, StatusError> {
+        match self.target.row.strategy.allocation().filter(|_| self.target.subresource.is_empty()) {
+            Some(allocation) => allocation.begin(self.registry, object, old, self.dry_run).await,
+            None => Ok(Claims::default()),
+        }
     }
 
     async fn admit(

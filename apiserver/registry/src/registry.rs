@@ -7,9 +7,11 @@ use admission::{Chain, Lister};
 use apimachinery::{StatusError, time};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use jiff::Timestamp;
+use serde_json::Value;
 use storage::Storage;
 use tokio::sync::{RwLock, RwLockReadGuard};
 
+use crate::allocation::Ranges;
 use crate::context::Target;
 use crate::lister::TableLister;
 use crate::reviews::Reviewers;
@@ -25,11 +27,18 @@ pub struct Options {
     pub event_ttl: Duration,
     /// Containers may be privileged.
     pub allow_privileged: bool,
+    /// What services are given addresses and ports of.
+    pub ranges: Ranges,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { prefix: "/registry".into(), event_ttl: Duration::from_secs(3600), allow_privileged: false }
+        Self {
+            prefix: "/registry".into(),
+            event_ttl: Duration::from_secs(3600),
+            allow_privileged: false,
+            ranges: Ranges::default(),
+        }
     }
 }
 
@@ -40,6 +49,7 @@ pub struct Registry {
     reviewers: ArcSwapOption<Reviewers>,
     backing: Backing,
     allow_privileged: bool,
+    ranges: Ranges,
     /// Creations of custom resources hold it for reading from their last look at the table until they are stored.
     creations: RwLock<()>,
 }
@@ -63,6 +73,7 @@ impl Registry {
             backing: Backing { storage, prefix: options.prefix, event_ttl: options.event_ttl },
             allow_privileged: options.allow_privileged,
             creations: RwLock::new(()),
+            ranges: options.ranges,
         })
     }
 
@@ -134,6 +145,18 @@ impl Registry {
     /// The store below.
     pub fn storage(&self) -> &Arc<dyn Storage> {
         &self.backing.storage
+    }
+
+    /// What services are given addresses and ports of.
+    pub fn ranges(&self) -> &Ranges {
+        &self.ranges
+    }
+
+    /// What follows the end of an object: it gives back what it was allocated.
+    pub(crate) async fn ended(&self, row: &Row, object: &Value) {
+        if let Some(allocation) = row.strategy.allocation() {
+            allocation.end(self, object).await;
+        }
     }
 
     pub(crate) fn backing(&self) -> &Backing {

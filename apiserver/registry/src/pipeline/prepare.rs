@@ -23,10 +23,6 @@ impl Write<'_> {
             object.set_resource_version("");
         }
         meta::fill_system_fields(object, scope.now);
-        if object.name().is_empty() && !object.generate_name().is_empty() {
-            let name = meta::generate_name(object.generate_name());
-            object.set_name(&name);
-        }
         meta::settle_namespace(object, row, &self.target.namespace)?;
         let generation = if facts.generation == Generation::None { 0 } else { 1 };
         object.set_generation(generation);
@@ -36,15 +32,16 @@ impl Write<'_> {
         row.strategy.prepare_create(object, scope);
         complete(object, row);
 
-        // Upstream checks metadata once the kind's own rules hold, so that those are named first.
-        let mut errors = row.strategy.validate(object, scope);
+        let mut errors = row.strategy.validate_new(object, scope);
         if errors.is_empty() {
-            errors = meta::validate_create(object, row);
+            errors = meta::validate(object, row);
         }
         self.refuse(object, errors)?;
         for warning in row.strategy.warnings(object, None, scope) {
             self.ctx.warnings.warn(warning);
         }
+        // The answer is what will be read: what was filled in may have defaults of its own.
+        row.strategy.apply_defaults(object);
         Ok(())
     }
 
@@ -67,11 +64,9 @@ impl Write<'_> {
         }
         meta::restore_on_update(object, old);
 
-        let mut errors = meta::validate_update(object, old, row);
-        if !row.is_custom() {
-            errors.extend(meta::validate_change(object, old));
-        }
-        errors.extend(row.strategy.validate_update(object, old, scope));
+        let mut errors = meta::validate(object, row);
+        errors.extend(meta::validate_change(object, old));
+        errors.extend(row.strategy.validate_change(object, old, scope));
         self.refuse(object, errors)?;
         for warning in row.strategy.warnings(object, Some(old), scope) {
             self.ctx.warnings.warn(warning);
@@ -156,5 +151,15 @@ fn moves_generation(rule: Generation, object: &Value, old: &Value, row: &crate::
         Generation::None | Generation::Fixed => false,
         Generation::Spec => differ(),
         Generation::SpecAndLabels => differ() || object.labels() != old.labels(),
+        Generation::SpecAndAnnotations => differ() || !same(object, old, "annotations"),
     }
+}
+
+/// Whether a map of metadata is the same; none and an empty one are.
+fn same(object: &Value, old: &Value, field: &str) -> bool {
+    let of = |object: &Value| {
+        let map = object.metadata().and_then(|metadata| metadata.get(field)).and_then(Value::as_object);
+        map.filter(|map| !map.is_empty()).cloned()
+    };
+    of(object) == of(old)
 }

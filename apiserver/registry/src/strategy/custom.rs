@@ -27,12 +27,12 @@ impl Strategy for CustomResource {
         }
     }
 
-    fn validate(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {
+    fn validate_new(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {
         let mut errors = of_type(object, scope);
         if !errors.is_empty() {
             return errors;
         }
-        errors = meta::validate_create(object, scope.row);
+        errors = meta::validate_create(object, scope.row, self.name_rule(scope.row));
         let root = Path::default();
         let schema = scope.row.schema();
         if let Some(schema) = &schema {
@@ -51,7 +51,7 @@ impl Strategy for CustomResource {
         errors
     }
 
-    fn validate_update(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
+    fn validate_change(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
         let mut errors = of_type(object, scope);
         if !errors.is_empty() {
             return errors;

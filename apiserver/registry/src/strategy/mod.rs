@@ -1,10 +1,17 @@
 //! What a kind adds to the shared rules of writing. Most kinds add nothing: the split of spec and status, generations,
 //! metadata and deletion are decided by [`Facts`] and carried out by the pipeline for all alike.
 
+mod apps;
+mod batch;
+mod builtin;
+mod check;
 mod core;
 mod custom;
 mod facts;
+mod plain;
 pub(crate) mod pod_template;
+mod read;
+mod template;
 mod workloads;
 
 use std::fmt::Debug;
@@ -13,10 +20,13 @@ use apimachinery::field::ErrorList;
 use apimachinery::validation::{self, NameFn};
 use serde_json::Value;
 
+use crate::allocation::Allocation;
 use crate::context::Warnings;
+use crate::meta;
 use crate::options::DeleteOptions;
 use crate::table::Row;
 
+pub(crate) use core::service;
 pub use facts::{Facts, Generation, StatusOnCreate};
 
 /// What is being written.
@@ -26,6 +36,8 @@ pub struct Scope<'a> {
     pub row: &'a Row,
     /// The subresource, empty for the object itself.
     pub subresource: &'a str,
+    /// The object as it was; `None` for a new one.
+    pub old: Option<&'a Value>,
     /// When, in `metav1.Time`'s form.
     pub now: &'a str,
     /// Containers may be privileged.
@@ -45,6 +57,17 @@ pub enum GarbageCollection {
     Unsupported,
 }
 
+/// When upstream checks a change as it does a new object, metadata and all. Clients see again then what is wrong with both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recheck {
+    /// Never.
+    No,
+    /// Before the rules for changes.
+    Before,
+    /// After them.
+    After,
+}
+
 /// A kind's own rules. Objects are in the version of the request.
 pub trait Strategy: Send + Sync + Debug {
     /// What the shared rules need to know.
@@ -61,6 +84,11 @@ pub trait Strategy: Send + Sync + Debug {
     /// owns a field.
     fn apply_defaults(&self, _object: &mut Value) {}
 
+    /// Who gives objects what there is a limited number of, before they are prepared and checked.
+    fn allocation(&self) -> Option<&'static dyn Allocation> {
+        None
+    }
+
     /// Brings a new object into its first state; the shared rules have reset its status and set its generation.
     fn prepare_create(&self, _object: &mut Value, _scope: &Scope<'_>) {}
 
@@ -75,6 +103,34 @@ pub trait Strategy: Send + Sync + Debug {
     /// What is wrong with a change, metadata aside.
     fn validate_update(&self, object: &Value, _old: &Value, scope: &Scope<'_>) -> ErrorList {
         self.validate(object, scope)
+    }
+
+    /// Whether a change is checked as a new object is, too.
+    fn rechecks(&self) -> Recheck {
+        Recheck::No
+    }
+
+    /// What is wrong with a new object: its metadata, then the kind's own rules.
+    fn validate_new(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {
+        let mut errors = meta::validate_create(object, scope.row, self.name_rule(scope.row));
+        errors.extend(self.validate(object, scope));
+        errors
+    }
+
+    /// What is wrong with a change: that of its metadata, then the kind's own rules. The shared check of metadata has been
+    /// made.
+    fn validate_change(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
+        let mut errors = ErrorList::new();
+        let recheck = if scope.subresource.is_empty() { self.rechecks() } else { Recheck::No };
+        if recheck == Recheck::Before {
+            errors.extend(self.validate_new(object, scope));
+        }
+        errors.extend(meta::validate_change(object, old));
+        errors.extend(self.validate_update(object, old, scope));
+        if recheck == Recheck::After {
+            errors.extend(self.validate_new(object, scope));
+        }
+        errors
     }
 
     /// Warnings about a new or changed object.
@@ -112,7 +168,7 @@ pub trait Strategy: Send + Sync + Debug {
 
 /// The strategy of a built-in resource.
 pub(crate) fn builtin(group: &str, resource: &str) -> &'static dyn Strategy {
-    core::strategy(group, resource).unwrap_or_else(|| facts::strategy(group, resource))
+    core::strategy(group, resource).unwrap_or_else(|| builtin::strategy(group, resource))
 }
 
 /// The strategy of custom resources.

@@ -5,11 +5,6 @@ use serde_json::{Map, Value, json};
 
 use super::pod_template;
 
-/// What one kind's defaulting does.
-pub(super) type Defaults = fn(&mut Value);
-
-pub(super) fn none(_object: &mut Value) {}
-
 pub(super) fn deployment(object: &mut Value) {
     template(object, "/spec/template/spec");
     let Some(spec) = spec(object) else { return };
@@ -25,7 +20,7 @@ pub(super) fn stateful_set(object: &mut Value) {
     set(spec, "replicas", json!(1));
     set(spec, "revisionHistoryLimit", json!(10));
     set(spec, "podManagementPolicy", json!("OrderedReady"));
-    rolling(spec, "updateStrategy", json!({"partition": 0}));
+    stateful_strategy(spec);
     let retention = spec.entry("persistentVolumeClaimRetentionPolicy").or_insert_with(|| json!({}));
     if let Some(retention) = retention.as_object_mut() {
         set(retention, "whenDeleted", json!("Retain"));
@@ -33,6 +28,27 @@ pub(super) fn stateful_set(object: &mut Value) {
     }
     for claim in spec.get_mut("volumeClaimTemplates").and_then(Value::as_array_mut).into_iter().flatten() {
         persistent_volume_claim(claim);
+        if let Some(claim) = claim.as_object_mut() {
+            claim.insert("apiVersion".into(), json!("v1"));
+            claim.insert("kind".into(), json!("PersistentVolumeClaim"));
+            if let Some(status) = claim.entry("status").or_insert_with(|| json!({})).as_object_mut() {
+                set(status, "phase", json!("Pending"));
+            }
+        }
+    }
+}
+
+/// Rolling where nothing is said. One that is said has no numbers but those that come with it.
+fn stateful_strategy(spec: &mut Map<String, Value>) {
+    let Some(strategy) = spec.entry("updateStrategy").or_insert_with(|| json!({})).as_object_mut() else { return };
+    if strategy.get("type").is_none_or(|kind| kind.is_null() || kind == "") {
+        strategy.insert("type".into(), json!("RollingUpdate"));
+        strategy.entry("rollingUpdate").or_insert_with(|| json!({}));
+    }
+    if strategy.get("type") == Some(&json!("RollingUpdate"))
+        && let Some(rolling) = strategy.get_mut("rollingUpdate").and_then(Value::as_object_mut)
+    {
+        set(rolling, "partition", json!(0));
     }
 }
 
@@ -55,15 +71,12 @@ pub(super) fn replication_controller(object: &mut Value) {
     replica_set(object);
 }
 
-pub(super) fn pod_template_object(object: &mut Value) {
-    template(object, "/template/spec");
-}
-
 pub(super) fn job(object: &mut Value) {
     template(object, "/spec/template/spec");
     if let Some(spec) = spec(object) {
         job_spec(spec);
     }
+    super::batch::job::label(object);
 }
 
 pub(super) fn cron_job(object: &mut Value) {
@@ -83,6 +96,14 @@ fn job_spec(spec: &mut Map<String, Value>) {
     set(spec, "parallelism", json!(1));
     set(spec, "completionMode", json!("NonIndexed"));
     set(spec, "suspend", json!(false));
+    set(spec, "manualSelector", json!(false));
+    let rules = spec.get_mut("podFailurePolicy").and_then(|policy| policy.get_mut("rules"));
+    for rule in rules.and_then(Value::as_array_mut).into_iter().flatten() {
+        let patterns = rule.get_mut("onPodConditions").and_then(Value::as_array_mut).into_iter().flatten();
+        for pattern in patterns.filter_map(Value::as_object_mut) {
+            set(pattern, "status", json!("True"));
+        }
+    }
     let by_index = spec.contains_key("backoffLimitPerIndex");
     set(spec, "backoffLimit", json!(if by_index { i64::from(i32::MAX) } else { 6 }));
     set(

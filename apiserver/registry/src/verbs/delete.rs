@@ -134,6 +134,7 @@ impl Registry {
                 (Outcome::Done(revision), _) => {
                     let mut object = current.object;
                     object.set_resource_version(&crate::store::itoa(revision));
+                    self.ended(&target.row, &object).await;
                     return Ok((object, true));
                 }
                 (Outcome::Mismatch(got), _) => match write.current_of(got.kv)? {

@@ -56,7 +56,8 @@ impl Registry {
         let mut object = expected.decode(body, options.field_validation, &ctx.warnings)?;
         meta::settle_namespace(&mut object, &target.row, &target.namespace)?;
         meta::check_name(&object, &target.name)?;
-        let may_create = target.subresource.is_empty() && target.row.strategy.facts().create_on_update;
+        // Upstream's status goes by the rules of the kind here, too.
+        let may_create = matches!(&*target.subresource, "" | "status") && target.row.strategy.facts().create_on_update;
         let write = Write {
             registry: self,
             ctx,

@@ -4,7 +4,7 @@ mod configuration;
 mod definition;
 mod namespace;
 mod pod;
-mod service;
+pub(crate) mod service;
 mod template;
 
 use super::Strategy;

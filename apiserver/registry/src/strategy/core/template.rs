@@ -34,8 +34,8 @@ impl Strategy for PodTemplate {
         }
     }
 
-    fn validate(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {
-        let mut errors = meta::validate_create(object, scope.row);
+    fn validate_new(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {
+        let mut errors = meta::validate_create(object, scope.row, self.name_rule(scope.row));
         let options = Options::of_template(scope, None);
         template::validate(&object["template"], &Path::new("template"), &options, &mut errors);
         errors

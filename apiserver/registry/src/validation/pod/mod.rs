@@ -40,7 +40,7 @@ pub(crate) use options::Options;
 /// What is wrong with a pod, new or changed: its metadata and its spec.
 pub(crate) fn validate(pod: &Value, row: &Row, options: &Options, errors: &mut ErrorList) {
     let (metadata, spec, at) = (&pod["metadata"], &pod["spec"], Path::new("spec"));
-    errors.extend(meta::validate_create(pod, row));
+    errors.extend(meta::validate_create(pod, row, row.strategy.name_rule(row)));
     annotations::validate(metadata, spec, &Path::new("metadata").child("annotations"), options, errors);
     spec::validate(spec, Some(metadata), &at, options, errors);
     if text(spec, "serviceAccountName").is_empty() {

@@ -44,7 +44,7 @@ impl Strategy for Pod {
         pod_template::drop_disabled(object, Some(old));
     }
 
-    fn validate(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {
+    fn validate_new(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {
         let mut errors = ErrorList::new();
         pod::validate(object, scope.row, &Options::of_pod(scope, None), &mut errors);
         let (metadata, spec, at) = (&object["metadata"], &object["spec"], Path::new("spec"));
