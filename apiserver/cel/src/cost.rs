@@ -1,0 +1,93 @@
+//! What a call costs when it is evaluated: cel-go's reckoning and Kubernetes'.
+
+use crate::value::Value;
+
+/// What reading one character costs.
+pub(crate) const PER_CHARACTER: f64 = 0.1;
+
+/// What one character of a regular expression costs, of which upstream supposes four to make a state.
+pub(crate) const PER_PATTERN_CHARACTER: f64 = 0.25;
+
+fn scaled(size: u64, factor: f64) -> u64 {
+    (size as f64 * factor).ceil() as u64
+}
+
+/// The cost of a call of `overload` (empty if it is one of several) with its values and result.
+pub(crate) fn of_call(function: &str, overload: &str, values: &[Value<'_>], result: Option<&Value<'_>>) -> u64 {
+    of_library(function, overload, values, result).unwrap_or_else(|| of_standard(overload, values))
+}
+
+fn size(values: &[Value<'_>], at: usize) -> u64 {
+    values.get(at).map_or(1, Value::cost_size)
+}
+
+fn matching(text: u64, pattern: u64) -> u64 {
+    scaled(text + 1, PER_CHARACTER) * scaled(pattern, PER_PATTERN_CHARACTER)
+}
+
+fn of_library(function: &str, overload: &str, values: &[Value<'_>], result: Option<&Value<'_>>) -> Option<u64> {
+    let first = size(values, 0);
+    Some(match function {
+        "isSorted" | "sum" | "max" | "min" | "indexOf" | "lastIndexOf" | "includes" => {
+            values.first().map_or(0, traversal)
+        }
+        "url" | "lowerAscii" | "upperAscii" | "substring" | "trim" | "cidr" | "isIP" | "isCIDR" | "quantity"
+        | "isQuantity" | "semver" | "isSemver" => scaled(first, PER_CHARACTER),
+        "replace" | "split" | "ip.isCanonical" => scaled(first, 2.0 * PER_CHARACTER),
+        "join" => scaled(result.map_or(1, Value::cost_size), 2.0 * PER_CHARACTER),
+        "find" | "findAll" => matching(first, size(values, 1)),
+        "ip" if overload == "cidr_ip" => 1,
+        "ip" => scaled(first, PER_CHARACTER),
+        "containsIP" | "containsCIDR" => {
+            let mut cost = scaled(2 * first, PER_CHARACTER);
+            if function == "containsCIDR" {
+                cost += scaled(first, PER_CHARACTER) + 1;
+            }
+            if overload.ends_with("_string") {
+                cost += scaled(size(values, 1), PER_CHARACTER);
+            }
+            cost
+        }
+        // The regular expressions of formats are taken to be this long.
+        "validate" => matching(size(values, 1), 128),
+        "_==_" if matches!(values.first(), Some(Value::Opaque(_))) => 1,
+        _ => return None,
+    })
+}
+
+fn of_standard(overload: &str, values: &[Value<'_>]) -> u64 {
+    let sizes = (size(values, 0), size(values, 1));
+    match overload {
+        "starts_with_string" | "ends_with_string" | "string_to_bytes" | "bytes_to_string" | "strings_quote"
+        | "string_format" => scaled(sizes.0, PER_CHARACTER),
+        "in_list" => sizes.1,
+        "less_string"
+        | "greater_string"
+        | "less_equals_string"
+        | "greater_equals_string"
+        | "less_bytes"
+        | "greater_bytes"
+        | "less_equals_bytes"
+        | "greater_equals_bytes"
+        | "equals"
+        | "not_equals" => scaled(sizes.0.min(sizes.1), PER_CHARACTER),
+        "add_string" | "add_bytes" => scaled(sizes.0 + sizes.1, PER_CHARACTER),
+        "matches_string" => matching(sizes.0, sizes.1),
+        "contains_string" => scaled(sizes.0, PER_CHARACTER) * scaled(sizes.1, PER_CHARACTER),
+        _ => 1,
+    }
+}
+
+/// The cost of reading all of a value.
+fn traversal(value: &Value<'_>) -> u64 {
+    match value {
+        Value::String(text) => (text.len() as f64 * PER_CHARACTER) as u64,
+        Value::Bytes(bytes) => (bytes.len() as f64 * PER_CHARACTER) as u64,
+        Value::List(list) => list.iter().flatten().map(|item| traversal(&item)).sum(),
+        Value::Map(map) => {
+            let entries = map.entries().unwrap_or_default();
+            entries.iter().map(|(key, value)| traversal(key) + traversal(value)).sum()
+        }
+        _ => 1,
+    }
+}

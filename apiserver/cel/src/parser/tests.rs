@@ -1,0 +1,81 @@
+use super::*;
+use crate::source;
+
+fn errors(text: &str) -> String {
+    match parse(text) {
+        Ok(_) => String::new(),
+        Err(issues) => source::display(text, issues),
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_told_in_upstreams_words_at_its_place() {
+    let operand = |at: &str, found: &str| {
+        format!("ERROR: <input>:{at}: Syntax error: mismatched input '{found}' expecting {OPERAND}")
+    };
+    let cases: [(&str, Vec<String>); 12] = [
+        ("self.a ==", vec![operand("1:10", "<EOF>")]),
+        ("(self.n > 1", vec!["ERROR: <input>:1:12: Syntax error: missing ')' at '<EOF>'".to_owned()]),
+        (
+            "*@a | b",
+            vec![
+                format!("ERROR: <input>:1:1: Syntax error: extraneous input '*' expecting {OPERAND}"),
+                "ERROR: <input>:1:2: Syntax error: token recognition error at: '@'".to_owned(),
+                "ERROR: <input>:1:5: Syntax error: token recognition error at: '| '".to_owned(),
+                "ERROR: <input>:1:7: Syntax error: extraneous input 'b' expecting <EOF>".to_owned(),
+            ],
+        ),
+        ("1 + +", vec![operand("1:5", "+"), operand("1:6", "<EOF>")]),
+        ("1 + 2\n3 +", vec!["ERROR: <input>:2:1: Syntax error: mismatched input '3' expecting <EOF>".to_owned()]),
+        (
+            "{\"a\": 1}.\"a\"",
+            vec!["ERROR: <input>:1:10: Syntax error: no viable alternative at input '.\"a\"'".to_owned()],
+        ),
+        ("0xFFFFFFFFFFFFFFFFF", vec!["ERROR: <input>:1:1: invalid int literal".to_owned()]),
+        ("as", vec!["ERROR: <input>:1:1: reserved identifier: as".to_owned()]),
+        ("has(m)", vec!["ERROR: <input>:1:5: invalid argument to has() macro".to_owned()]),
+        ("m.filter(a.b, false)", vec!["ERROR: <input>:1:11: argument is not an identifier".to_owned()]),
+        (
+            "m.map(__result__, 1)",
+            vec!["ERROR: <input>:1:7: iteration variable overwrites accumulator variable".to_owned()],
+        ),
+        ("m.all(x, x, true)", vec!["ERROR: <input>:1:10: duplicate variable name: x".to_owned()]),
+    ];
+    for (text, expected) in cases {
+        let told: Vec<String> =
+            errors(text).lines().filter(|line| line.starts_with("ERROR")).map(str::to_owned).collect();
+        assert_eq!(told, expected, "{text}");
+    }
+}
+
+#[test]
+fn expressions_that_stand_too_deep_are_refused() {
+    for text in ["(".repeat(300), "a.".repeat(300) + "a", "1+".repeat(300) + "1", "[".repeat(100_001)] {
+        let told = errors(&text);
+        assert!(told.contains("limit"), "{}: {told}", &text[..10]);
+    }
+    assert_eq!(errors(&("a&&".repeat(5000) + "a")), "", "chains of && are no depth");
+}
+
+#[test]
+fn strings_and_numbers_have_their_values() {
+    let cases = [
+        ("'a\\nb'", Literal::String("a\nb".into())),
+        ("r'a\\n'", Literal::String("a\\n".into())),
+        ("'''a'b'''", Literal::String("a'b".into())),
+        ("\"\\u00e9\\x41\\101\"", Literal::String("éAA".into())),
+        ("b'\\xff'", Literal::Bytes([255].into())),
+        ("''", Literal::String("".into())),
+        ("-9223372036854775808", Literal::Int(i64::MIN)),
+        ("0x1F", Literal::Int(31)),
+        ("7u", Literal::Uint(7)),
+        ("1e3", Literal::Double(1000.0)),
+        (".5", Literal::Double(0.5)),
+    ];
+    for (text, value) in cases {
+        match parse(text).map(|ast| ast.root.kind) {
+            Ok(Kind::Literal(literal)) => assert_eq!(literal, value, "{text}"),
+            other => panic!("{text}: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! An expression made ready, and its evaluation.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use regex::Regex;
+use serde_json::Value as Json;
+
+use crate::ast::Id;
+use crate::checker::{self, Checked};
+use crate::decl_type::DeclType;
+use crate::interpreter::{self, Error};
+use crate::parser;
+use crate::source;
+use crate::types::Type;
+use crate::value::Value;
+use crate::{estimate, literals};
+
+/// As upstream: what one evaluation may cost.
+pub const PER_CALL_LIMIT: u64 = 1_000_000;
+
+/// What an expression may name, and the type of each.
+#[derive(Clone, Debug, Default)]
+pub struct Variables(Vec<(Arc<str>, Arc<DeclType>)>);
+
+impl Variables {
+    /// One more.
+    pub fn with(mut self, name: &str, decl: &Arc<DeclType>) -> Self {
+        self.0.push((name.into(), decl.clone()));
+        self
+    }
+}
+
+/// What an expression comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A rule's `bool`.
+    Bool,
+    /// A message's `string`.
+    String,
+}
+
+/// Why an expression cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CompileError {
+    /// It is wrong; cel-go's text of it, with the places.
+    Invalid(String),
+    /// It is right, but comes to another type.
+    WrongType,
+}
+
+/// An expression made ready.
+#[derive(Clone, Debug)]
+pub struct Program {
+    checked: Checked,
+    regexes: HashMap<Id, Regex>,
+    variables: Variables,
+    cost: u64,
+}
+
+/// What an evaluation came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome<T> {
+    /// The value, or why there is none.
+    pub value: Result<T, Error>,
+    /// What it cost.
+    pub cost: u64,
+}
+
+impl Program {
+    /// Makes `expression` ready.
+    pub fn compile(expression: &str, variables: &Variables, wanted: Wanted) -> Result<Self, CompileError> {
+        let invalid = |issues| CompileError::Invalid(source::display(expression, issues));
+        let ast = parser::parse(expression).map_err(invalid)?;
+        let declared = variables.0.iter().map(|(name, decl)| (name.clone(), decl.to_type())).collect();
+        let checked = checker::check(ast, declared).map_err(invalid)?;
+        let (issues, regexes) = literals::check(&checked);
+        if !issues.is_empty() {
+            return Err(invalid(issues));
+        }
+        let fits = match (checked.type_of(checked.ast.root.id), wanted) {
+            (Type::Bool, Wanted::Bool) | (Type::String, Wanted::String) => true,
+            // What is known only when it is evaluated is taken for a rule's answer.
+            (Type::Dyn, Wanted::Bool) => true,
+            _ => false,
+        };
+        if !fits {
+            return Err(CompileError::WrongType);
+        }
+        let cost = estimate::most(&checked, &variables.0);
+        Ok(Self { checked, regexes, variables: variables.clone(), cost })
+    }
+
+    /// The most that one evaluation may cost, as far as the schema bounds it.
+    pub fn estimated_cost(&self) -> u64 {
+        self.cost
+    }
+
+    /// Whether the expression names the variable.
+    pub fn uses(&self, variable: &str) -> bool {
+        self.checked.ast.uses(variable)
+    }
+
+    /// The answer of a rule. A variable without a value is an optional one of none, if it is declared.
+    pub fn test(&self, values: &[(&str, &Json)], limit: u64) -> Outcome<bool> {
+        self.run(values, limit, |value| match value {
+            Value::Bool(answer) => Ok(answer),
+            _ => Err(Error::no_overload()),
+        })
+    }
+
+    /// The text of a message.
+    pub fn text(&self, values: &[(&str, &Json)], limit: u64) -> Outcome<String> {
+        self.run(values, limit, |value| match value {
+            Value::String(text) => Ok(text.to_string()),
+            _ => Err(Error::no_overload()),
+        })
+    }
+
+    fn run<T>(
+        &self,
+        values: &[(&str, &Json)],
+        limit: u64,
+        take: impl FnOnce(Value<'_>) -> Result<T, Error>,
+    ) -> Outcome<T> {
+        let mut bound = Vec::with_capacity(values.len());
+        for (name, decl) in &self.variables.0 {
+            let Some((_, json)) = values.iter().find(|(known, _)| *known == &**name) else { continue };
+            match Value::of_json(json, decl) {
+                Ok(value) => bound.push((name.clone(), value)),
+                Err(error) => return Outcome { value: Err(error), cost: 0 },
+            }
+        }
+        let (value, cost) = interpreter::evaluate(&self.checked, &self.regexes, bound, limit);
+        Outcome { value: value.and_then(take), cost }
+    }
+}
