@@ -13,9 +13,8 @@ use crate::decl_type::{DeclKind, DeclType};
 use crate::types::Type;
 use range::Range;
 
-/// The most that `checked` may cost with values of the variables' declarations.
-pub(crate) fn most(checked: &Checked, variables: &[(Arc<str>, Arc<DeclType>)]) -> u64 {
-    let root = variables.first().map(|(_, decl)| &**decl);
+/// The most that `checked` may cost with values of the declaration `root`; as upstream, all variables count as such.
+pub(crate) fn most(checked: &Checked, root: Option<&DeclType>) -> u64 {
     let mut estimate = Estimate {
         checked,
         root,

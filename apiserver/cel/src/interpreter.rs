@@ -347,9 +347,9 @@ fn constant(literal: &Literal) -> Value<'_> {
 fn field<'a>(of: &Value<'a>, name: &str) -> Result<Option<Value<'a>>> {
     match of {
         Value::Object(json, object) => match object.field(name) {
-            // A null is what it is declared nullable for, and else not there: pruning has seen to that.
+            // As upstream: a null counts as not there.
             Some(field) => match json.get(&field.name) {
-                None => Ok(None),
+                None | Some(serde_json::Value::Null) => Ok(None),
                 Some(value) => Value::of_json(value, &field.decl).map(Some),
             },
             None => Ok(None),

@@ -21,12 +21,28 @@ pub const PER_CALL_LIMIT: u64 = 1_000_000;
 
 /// What an expression may name, and the type of each.
 #[derive(Clone, Debug, Default)]
-pub struct Variables(Vec<(Arc<str>, Arc<DeclType>)>);
+pub struct Variables(Vec<Variable>);
+
+#[derive(Clone, Debug)]
+struct Variable {
+    name: Arc<str>,
+    decl: Arc<DeclType>,
+    optional: bool,
+}
 
 impl Variables {
     /// One more.
-    pub fn with(mut self, name: &str, decl: &Arc<DeclType>) -> Self {
-        self.0.push((name.into(), decl.clone()));
+    pub fn with(self, name: &str, decl: &Arc<DeclType>) -> Self {
+        self.add(name, decl, false)
+    }
+
+    /// One more, of an optional type: it is `optional.none()` where no value is given.
+    pub fn with_optional(self, name: &str, decl: &Arc<DeclType>) -> Self {
+        self.add(name, decl, true)
+    }
+
+    fn add(mut self, name: &str, decl: &Arc<DeclType>, optional: bool) -> Self {
+        self.0.push(Variable { name: name.into(), decl: decl.clone(), optional });
         self
     }
 }
@@ -72,7 +88,14 @@ impl Program {
     pub fn compile(expression: &str, variables: &Variables, wanted: Wanted) -> Result<Self, CompileError> {
         let invalid = |issues| CompileError::Invalid(source::display(expression, issues));
         let ast = parser::parse(expression).map_err(invalid)?;
-        let declared = variables.0.iter().map(|(name, decl)| (name.clone(), decl.to_type())).collect();
+        let declared = variables
+            .0
+            .iter()
+            .map(|variable| {
+                let of = variable.decl.to_type();
+                (variable.name.clone(), if variable.optional { Type::optional(of) } else { of })
+            })
+            .collect();
         let checked = checker::check(ast, declared).map_err(invalid)?;
         let (issues, regexes) = literals::check(&checked);
         if !issues.is_empty() {
@@ -87,7 +110,7 @@ impl Program {
         if !fits {
             return Err(CompileError::WrongType);
         }
-        let cost = estimate::most(&checked, &variables.0);
+        let cost = estimate::most(&checked, variables.0.first().map(|first| &*first.decl));
         Ok(Self { checked, regexes, variables: variables.clone(), cost })
     }
 
@@ -101,7 +124,7 @@ impl Program {
         self.checked.ast.uses(variable)
     }
 
-    /// The answer of a rule. A variable without a value is an optional one of none, if it is declared.
+    /// The answer of a rule.
     pub fn test(&self, values: &[(&str, &Json)], limit: u64) -> Outcome<bool> {
         self.run(values, limit, |value| match value {
             Value::Bool(answer) => Ok(answer),
@@ -124,12 +147,16 @@ impl Program {
         take: impl FnOnce(Value<'_>) -> Result<T, Error>,
     ) -> Outcome<T> {
         let mut bound = Vec::with_capacity(values.len());
-        for (name, decl) in &self.variables.0 {
-            let Some((_, json)) = values.iter().find(|(known, _)| *known == &**name) else { continue };
-            match Value::of_json(json, decl) {
-                Ok(value) => bound.push((name.clone(), value)),
-                Err(error) => return Outcome { value: Err(error), cost: 0 },
-            }
+        for Variable { name, decl, optional } in &self.variables.0 {
+            let given = values.iter().find(|(known, _)| *known == &**name);
+            let value = match given.map(|(_, json)| Value::of_json(json, decl)) {
+                Some(Ok(value)) if *optional => Value::Optional(Some(Arc::new(value))),
+                Some(Ok(value)) => value,
+                Some(Err(error)) => return Outcome { value: Err(error), cost: 0 },
+                None if *optional => Value::Optional(None),
+                None => continue,
+            };
+            bound.push((name.clone(), value));
         }
         let (value, cost) = interpreter::evaluate(&self.checked, &self.regexes, bound, limit);
         Outcome { value: value.and_then(take), cost }

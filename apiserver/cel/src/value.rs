@@ -8,7 +8,7 @@ use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::decl_type::{DeclKind, DeclType, ListType, ObjectType};
 use crate::functions::Opaque;
-use crate::functions::time::{parse_date, parse_date_time, parse_duration};
+use crate::functions::time::{parse_date, parse_date_time, parse_format_duration};
 use crate::interpreter::Error;
 use crate::types::Type;
 
@@ -224,7 +224,7 @@ impl<'a> Value<'a> {
             }
             (DeclKind::Duration, Json::String(text)) => {
                 let message = || Error::new(format!("invalid duration {text}"));
-                Self::Duration(parse_duration(text).ok_or_else(message)?)
+                Self::Duration(parse_format_duration(text).ok_or_else(message)?)
             }
             (DeclKind::Date, Json::String(text)) => Self::Timestamp(parse_date(text).ok_or_else(invalid)?),
             (DeclKind::DateTime, Json::String(text)) => Self::Timestamp(parse_date_time(text).ok_or_else(invalid)?),

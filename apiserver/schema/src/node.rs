@@ -155,8 +155,6 @@ pub(crate) struct Node {
     pub embedded_resource: bool,
     pub merging: Option<Box<Merging>>,
     pub constraints: Option<Box<Constraints>>,
-    /// `x-kubernetes-validations`, kept for the CEL stage, which this crate does not have yet.
-    pub rules: Option<Box<Value>>,
 }
 
 impl Node {

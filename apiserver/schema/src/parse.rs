@@ -78,7 +78,6 @@ fn node(raw: &Value, builtin: Option<IdOf<'_>>) -> Node {
         preserve_unknown: flag(map, "x-kubernetes-preserve-unknown-fields"),
         embedded_resource: flag(map, "x-kubernetes-embedded-resource"),
         merging: merging(map),
-        rules: map.get("x-kubernetes-validations").filter(|v| v.is_array()).cloned().map(Box::new),
         ..Node::default()
     };
     if let Some(id_of) = builtin {

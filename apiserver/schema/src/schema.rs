@@ -10,7 +10,7 @@ use crate::decode::{self, DecodeError};
 use crate::lookup::StrategicLookup;
 use crate::merge::{self, MergeType};
 use crate::node::Node;
-use crate::{crd, defaults, empties, prune, validate};
+use crate::{crd, defaults, empties, prune, rules, validate};
 
 /// The schema of a kind (or of a part of one), built in or defined by a CRD. A clone is a pointer.
 #[derive(Clone, Debug)]
@@ -178,17 +178,15 @@ impl Schema {
         }
     }
 
-    /// Whether the schema has rules in CEL (`x-kubernetes-validations`). This crate does not evaluate them yet.
-    pub fn has_rules(&self) -> bool {
-        matches!(&self.0, Root::Custom(custom) if custom.has_rules)
-    }
-
     /// The last stage, of rules in CEL, after `errors` were found by the stages before (those of the metadata included):
     /// with certain errors upstream does not evaluate rules, and says so.
-    ///
-    /// This is where evaluation will come; until then an object without such errors passes.
-    pub fn validate_rules(&self, errors: &ErrorList) -> ErrorList {
-        if self.has_rules() { validate::rules_not_checked(errors).into_iter().collect() } else { ErrorList::new() }
+    pub fn validate_rules(&self, value: &Value, old: Option<&Value>, errors: &ErrorList) -> rules::Outcome {
+        let Root::Custom(custom) = &self.0 else { return rules::Outcome::default() };
+        let Some(rules) = &custom.rules else { return rules::Outcome::default() };
+        match validate::rules_not_checked(errors) {
+            Some(error) => rules::Outcome { errors: vec![error], ..rules::Outcome::default() },
+            None => rules.evaluate(value, old),
+        }
     }
 
     /// The structured-merge-diff view, made once a schema.

@@ -157,6 +157,42 @@ pub(crate) fn parse_duration(text: &str) -> Option<i64> {
     i64::try_from(signed).ok()
 }
 
+/// What the format `duration` takes beside [`parse_duration`]: numbers with the names of units, `2 days`, `1 hr 5 min`.
+pub(crate) fn parse_format_duration(text: &str) -> Option<i64> {
+    if let Some(nanos) = parse_duration(text) {
+        return Some(nanos);
+    }
+    let mut total: i64 = 0;
+    let mut rest = text.trim_start();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let number: i64 = rest[..digits].parse().ok()?;
+        rest = rest[digits..].trim_start();
+        let length = rest.find(|char: char| !char.is_alphabetic()).unwrap_or(rest.len());
+        let unit: i64 = match rest[..length].to_ascii_lowercase().trim_end_matches('s') {
+            "n" | "nano" | "nanosecond" => 1,
+            "u" | "µ" | "micro" | "microsecond" => 1_000,
+            "m" if rest[..length].eq_ignore_ascii_case("ms") => 1_000_000,
+            "milli" | "millisecond" => 1_000_000,
+            "" | "sec" | "second" => 1_000_000_000,
+            "m" | "min" | "minute" => 60_000_000_000,
+            "h" | "hr" | "hour" => 3_600_000_000_000,
+            "d" | "day" => 86_400_000_000_000,
+            "w" | "wk" | "week" => 604_800_000_000_000,
+            _ => return None,
+        };
+        if length == 0 {
+            return None;
+        }
+        rest = rest[length..].trim_start();
+        total = total.checked_add(number.checked_mul(unit)?)?;
+    }
+    Some(total)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,6 +212,9 @@ mod tests {
         ];
         for (text, nanos) in cases {
             assert_eq!(parse_duration(text), nanos, "{text}");
+        }
+        for (text, nanos) in [("2 days", Some(172_800_000_000_000)), ("1hr 5min", Some(3_900_000_000_000)), ("2 x", None), ("", None)] {
+            assert_eq!(parse_format_duration(text), nanos, "{text}");
         }
     }
 }

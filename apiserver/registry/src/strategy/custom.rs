@@ -45,8 +45,8 @@ impl Strategy for CustomResource {
         if let Some(schema) = &schema {
             errors.extend(schema.validate_embedded(object, &root));
             errors.extend(schema.validate_lists(object, None, &root));
-            let of_rules = schema.validate_rules(&errors);
-            errors.extend(of_rules);
+            let of_rules = schema.validate_rules(object, None, &errors);
+            errors.extend(of_rules.errors);
         }
         errors
     }
@@ -78,8 +78,9 @@ impl Strategy for CustomResource {
                 errors.extend(schema.validate_embedded(object, &root));
             }
             errors.extend(schema.validate_lists(object, Some(old), &root));
-            let of_rules = schema.validate_rules(&errors);
-            errors.extend(of_rules);
+            let of_rules = schema.validate_rules(object, Some(old), &errors);
+            errors.extend(of_rules.errors);
+            of_rules.warnings.into_iter().for_each(|warning| scope.warnings.warn(warning));
         }
         errors
     }

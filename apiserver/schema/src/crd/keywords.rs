@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Raw, is_given, is_true, properties, schema_in, schemas_in, text};
 use crate::prune::META_FIELDS;
+use crate::rules::definition;
 
 const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
 const REASONS: [&str; 4] = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
@@ -243,7 +244,7 @@ fn keys_are_there(items: &Raw, keys: &[&str], path: &Path, errors: &mut ErrorLis
     }
 }
 
-/// The form of rules; what they say is for the CEL stage.
+/// The form of rules; what they say is looked at when all else is right.
 fn rules(schema: &Raw, path: &Path, errors: &mut ErrorList) {
     for (index, rule) in schemas_in(schema, "x-kubernetes-validations").enumerate() {
         let at = path.child("x-kubernetes-validations").index(index);
@@ -273,6 +274,9 @@ fn rules(schema: &Raw, path: &Path, errors: &mut ErrorList) {
         }
         if breaks(field_path) {
             errors.push(Error::invalid(&at.child("fieldPath"), field_path, "must not contain line breaks"));
+        }
+        if !field_path.is_empty() && !definition::is_field_path(field_path, &Value::Object(schema.clone())) {
+            errors.push(Error::invalid(&at.child("fieldPath"), field_path, "must be a valid path"));
         }
     }
 }

@@ -15,28 +15,15 @@ use serde_json::{Map, Value};
 use crate::merge::MergeType;
 use crate::node::{Kind, Node};
 use crate::parse;
+use crate::rules::{self, Rules};
 
 /// The schema of a custom resource.
 #[derive(Debug)]
 pub(crate) struct Custom {
     pub root: Node,
     pub merge: OnceLock<MergeType>,
-    /// Whether any value has rules (`x-kubernetes-validations`).
-    pub has_rules: bool,
-}
-
-impl Custom {
-    fn new(root: Node) -> Self {
-        let has_rules = has_rules(&root);
-        Self { root, merge: OnceLock::new(), has_rules }
-    }
-}
-
-fn has_rules(node: &Node) -> bool {
-    node.rules.as_deref().and_then(Value::as_array).is_some_and(|rules| !rules.is_empty())
-        || node.properties.iter().any(|p| has_rules(&p.node))
-        || node.items.as_deref().is_some_and(has_rules)
-        || node.additional().is_some_and(has_rules)
+    /// The rules of its values (`x-kubernetes-validations`), if there are any.
+    pub rules: Option<Rules>,
 }
 
 /// Reads a version's schema, which stands at `path` in the CRD.
@@ -55,15 +42,21 @@ pub(crate) fn custom(raw: &Value, path: &Path) -> Result<Custom, ErrorList> {
         errors.extend(wrong);
     }
     errors.extend(keywords::validate(schema, path));
-    if let Some(message) = unsupported.filter(|_| errors.is_empty()) {
-        errors.push(Error::invalid(path, "", message));
+    match unsupported {
+        _ if !errors.is_empty() => {}
+        Some(message) => errors.push(Error::invalid(path, "", message)),
+        None => errors = rules::definition::validate(raw, path),
     }
-    if errors.is_empty() { Ok(Custom::new(parse::custom(raw))) } else { Err(errors) }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(Custom { root: parse::custom(raw), merge: OnceLock::new(), rules: Rules::of(raw) })
 }
 
 /// The schema that knows of nothing but that there is an object.
 pub(crate) fn preserving() -> Custom {
-    Custom::new(Node { kind: Kind::Object, preserve_unknown: true, ..Node::default() })
+    let root = Node { kind: Kind::Object, preserve_unknown: true, ..Node::default() };
+    Custom { root, merge: OnceLock::new(), rules: None }
 }
 
 // Reading raw schemas. They were decoded as CRDs before: keywords of the wrong type do not come here, nulls are gone.
