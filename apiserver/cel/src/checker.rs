@@ -162,7 +162,7 @@ impl Checker<'_> {
         if let Some((_, of)) = self.scope.iter().rev().find(|(known, _)| **known == *name) {
             return Some(of.clone());
         }
-        declarations::type_named(name).map(|of| Type::Type(Some(Arc::new(of))))
+        declarations::type_named(name).map(|of| Type::Meta(Some(Arc::new(of))))
     }
 
     /// The type of an element or entry: inside its optional type if it stands behind a question mark.

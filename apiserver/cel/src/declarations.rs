@@ -48,7 +48,7 @@ pub(crate) fn type_named(name: &str) -> Option<Type> {
         "null_type" => Type::Null,
         "string" => Type::String,
         "google.protobuf.Timestamp" => Type::Timestamp,
-        "type" => Type::Type(None),
+        "type" => Type::Meta(None),
         "uint" => Type::Uint,
         "optional_type" => Type::optional(Type::Dyn),
         "net.IP" => Type::Opaque("net.IP", Vec::new()),
@@ -97,7 +97,7 @@ fn read_type(text: &'static str) -> Option<Type> {
                 Type::map(inner.pop()?, value)
             }
             "optional" => Type::optional(inner.pop()?),
-            "type" => Type::Type(Some(Arc::new(inner.pop()?))),
+            "type" => Type::Meta(Some(Arc::new(inner.pop()?))),
             _ => return None,
         });
     }
@@ -114,7 +114,7 @@ fn read_type(text: &'static str) -> Option<Type> {
 fn collect(of: &Type, parameters: &mut Vec<Arc<str>>) {
     match of {
         Type::Param(name) if !parameters.contains(name) => parameters.push(name.clone()),
-        Type::List(inner) | Type::Type(Some(inner)) => collect(inner, parameters),
+        Type::List(inner) | Type::Meta(Some(inner)) => collect(inner, parameters),
         Type::Map(key, value) => [key, value].into_iter().for_each(|of| collect(of, parameters)),
         Type::Opaque(_, inner) => inner.iter().for_each(|of| collect(of, parameters)),
         _ => {}

@@ -279,11 +279,12 @@ impl<'a> Interpreter<'a> {
                     if second.is_some() { (Value::Int(at as i64), Some(item)) } else { (item, None) }
                 }
                 Value::Map(map) => {
+                    let key = keys.get(at).cloned().unwrap_or(Value::Null);
                     let other = match second {
-                        Some(_) => Some(map.get(&keys[at]).unwrap_or(Ok(Value::Null))?),
+                        Some(_) => Some(map.get(&key).unwrap_or(Ok(Value::Null))?),
                         None => None,
                     };
-                    (keys[at].clone(), other)
+                    (key, other)
                 }
                 _ => return Err(Error::no_overload()),
             };

@@ -134,8 +134,8 @@ fn number(rest: &str) -> Option<(TokenKind, usize)> {
         Some(b'u' | b'U') => (TokenKind::Uint, length + 1),
         _ => (TokenKind::Int, length),
     };
-    if rest.starts_with("0x") {
-        let hex = count(&rest[2..], |b| b.is_ascii_hexdigit());
+    if let Some(after) = rest.strip_prefix("0x") {
+        let hex = count(after, |b| b.is_ascii_hexdigit());
         if hex > 0 {
             return Some(unsigned(2 + hex));
         }

@@ -40,7 +40,7 @@ pub enum Type {
     /// A type of a library, such as `net.IP` or `optional_type(value)`.
     Opaque(&'static str, Vec<Type>),
     /// The type of a type.
-    Type(Option<Arc<Type>>),
+    Meta(Option<Arc<Type>>),
     /// A parameter of a declaration, or a type that is not known yet.
     Param(Arc<str>),
 }
@@ -93,7 +93,7 @@ impl Type {
             Self::Timestamp => "google.protobuf.Timestamp".to_owned(),
             Self::List(_) => "list".to_owned(),
             Self::Map(..) => "map".to_owned(),
-            Self::Type(_) => "type".to_owned(),
+            Self::Meta(_) => "type".to_owned(),
             Self::Opaque(name, _) => (*name).to_owned(),
             other => other.to_string(),
         }
@@ -106,10 +106,10 @@ impl Type {
             (Self::Map(a, b), Self::Map(c, d)) => a.same(c) && b.same(d),
             (Self::Object(a), Self::Object(b)) => a.name() == b.name(),
             (Self::Opaque(a, x), Self::Opaque(b, y)) => a == b && same_all(x, y),
-            (Self::Type(Some(a)), Self::Type(Some(b))) => a.same(b),
-            (Self::Type(None), Self::Type(None)) => true,
+            (Self::Meta(Some(a)), Self::Meta(Some(b))) => a.same(b),
+            (Self::Meta(None), Self::Meta(None)) => true,
             (Self::Param(a), Self::Param(b)) => a == b,
-            (Self::Type(_) | Self::Param(_) | Self::Opaque(..), _) => false,
+            (Self::Meta(_) | Self::Param(_) | Self::Opaque(..), _) => false,
             _ => std::mem::discriminant(self) == std::mem::discriminant(other),
         }
     }
@@ -144,8 +144,8 @@ impl fmt::Display for Type {
                 }
                 return write!(f, "({})", Types(parameters));
             }
-            Self::Type(Some(inner)) => return write!(f, "type({inner})"),
-            Self::Type(None) => "type",
+            Self::Meta(Some(inner)) => return write!(f, "type({inner})"),
+            Self::Meta(None) => "type",
             Self::Param(name) => name,
         })
     }
@@ -188,7 +188,7 @@ impl Substitution {
             Type::List(element) => Type::list(again(element)),
             Type::Map(key, value) => Type::map(again(key), again(value)),
             Type::Opaque(name, parameters) => Type::Opaque(name, parameters.iter().map(again).collect()),
-            Type::Type(Some(inner)) => Type::Type(Some(Arc::new(again(inner)))),
+            Type::Meta(Some(inner)) => Type::Meta(Some(Arc::new(again(inner)))),
             other => other.clone(),
         }
     }
@@ -224,7 +224,7 @@ impl Substitution {
             (Type::Null, other) | (other, Type::Null) => {
                 matches!(other, Type::Null | Type::Opaque(..) | Type::Object(_) | Type::Duration | Type::Timestamp)
             }
-            (Type::Type(_), Type::Type(_)) => true,
+            (Type::Meta(_), Type::Meta(_)) => true,
             (Type::List(a), Type::List(b)) => self.fits(a, b),
             (Type::Map(a, b), Type::Map(c, d)) => self.fits(a, c) && self.fits(b, d),
             (Type::Opaque(a, x), Type::Opaque(b, y)) => {
@@ -269,7 +269,7 @@ impl Substitution {
             Type::List(element) => self.is_free_of(parameter, element),
             Type::Map(key, value) => self.is_free_of(parameter, key) && self.is_free_of(parameter, value),
             Type::Opaque(_, parameters) => parameters.iter().all(|inner| self.is_free_of(parameter, inner)),
-            Type::Type(Some(inner)) => self.is_free_of(parameter, inner),
+            Type::Meta(Some(inner)) => self.is_free_of(parameter, inner),
             _ => true,
         }
     }
@@ -289,7 +289,7 @@ fn is_as_general(a: &Type, b: &Type) -> bool {
         }
         (Type::List(a), Type::List(b)) => is_as_general(a, b),
         (Type::Map(a, b), Type::Map(c, d)) => is_as_general(a, c) && is_as_general(b, d),
-        (Type::Type(_), Type::Type(_)) => true,
+        (Type::Meta(_), Type::Meta(_)) => true,
         _ => a.same(b),
     }
 }

@@ -252,7 +252,7 @@ impl<'a> Value<'a> {
             Self::List(_) => Type::list(Type::Dyn),
             Self::Map(_) | Self::Object(..) => Type::map(Type::Dyn, Type::Dyn),
             Self::Optional(_) => Type::optional(Type::Dyn),
-            Self::Type(_) => Type::Type(None),
+            Self::Type(_) => Type::Meta(None),
             Self::Opaque(opaque) => Type::Opaque(opaque.type_name(), Vec::new()),
         }
     }

@@ -96,7 +96,7 @@ fn extreme<'a>(function: &str, list: &List<'a>) -> Result<Value<'a>> {
 fn index_of<'a>(first: bool, list: &List<'a>, wanted: &Value<'a>) -> Result<Value<'a>> {
     let items = list.to_vec()?;
     let mut found = items.iter().enumerate().filter(|(_, item)| item.equals(wanted)).map(|(at, _)| at as i64);
-    Ok(Value::Int(if first { found.next() } else { found.last() }.unwrap_or(-1)))
+    Ok(Value::Int(if first { found.next() } else { found.next_back() }.unwrap_or(-1)))
 }
 
 fn slice<'a>(list: &List<'a>, from: i64, to: i64) -> Result<Value<'a>> {

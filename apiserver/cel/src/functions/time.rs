@@ -213,7 +213,9 @@ mod tests {
         for (text, nanos) in cases {
             assert_eq!(parse_duration(text), nanos, "{text}");
         }
-        for (text, nanos) in [("2 days", Some(172_800_000_000_000)), ("1hr 5min", Some(3_900_000_000_000)), ("2 x", None), ("", None)] {
+        for (text, nanos) in
+            [("2 days", Some(172_800_000_000_000)), ("1hr 5min", Some(3_900_000_000_000)), ("2 x", None), ("", None)]
+        {
             assert_eq!(parse_format_duration(text), nanos, "{text}");
         }
     }

@@ -86,9 +86,17 @@ impl Strategy for Definition {
             let value = object.pointer("/spec/versions").cloned().unwrap_or_default();
             errors.push(Error::invalid(&spec.child("versions"), value, words));
         }
-        for (at, version) in versions.iter().enumerate() {
-            let path = spec.child("versions").index(at).child("schema").child("openAPIV3Schema");
-            match version.pointer("/schema/openAPIV3Schema").filter(|schema| !schema.is_null()) {
+        let schemas: Vec<Option<&Value>> = versions.iter().map(|version| schema_of(version)).collect();
+        // As upstream: what all versions have alike belongs to the definition.
+        let alike = schemas.windows(2).all(|pair| pair[0] == pair[1]);
+        let shown = if alike { &schemas[..schemas.len().min(1)] } else { &schemas[..] };
+        for (at, schema) in shown.iter().enumerate() {
+            let path = match schema {
+                Some(_) if alike => spec.child("validation"),
+                _ => spec.child("versions").index(at).child("schema"),
+            };
+            let path = path.child("openAPIV3Schema");
+            match schema {
                 None => errors.push(Error::required(&path, "schemas are required")),
                 Some(source) => errors.extend(schema::Schema::from_crd(source, &path).err().into_iter().flatten()),
             }
@@ -160,4 +168,8 @@ fn note_stored_version(object: &mut Value) {
     {
         known.push(name);
     }
+}
+/// A version's schema.
+fn schema_of(version: &Value) -> Option<&Value> {
+    version.pointer("/schema/openAPIV3Schema").filter(|schema| !schema.is_null())
 }
