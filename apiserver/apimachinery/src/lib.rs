@@ -5,6 +5,7 @@
 pub mod diff;
 pub mod field;
 pub mod gvk;
+pub mod json;
 pub mod meta;
 mod nullable;
 pub mod patch;
@@ -15,6 +16,7 @@ pub mod status;
 pub mod time;
 pub mod user;
 pub mod validation;
+pub mod yaml;
 
 pub use field::{Error as FieldError, ErrorList};
 pub use gvk::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};

@@ -46,7 +46,8 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Bytes, StatusError> {
 }
 
 fn parse(bytes: &[u8]) -> Result<Value, StatusError> {
-    serde_json::from_slice(bytes).map_err(|error| StatusError::internal(format!("unable to decode an answer: {error}")))
+    apimachinery::json::parse(bytes)
+        .map_err(|error| StatusError::internal(format!("unable to decode an answer: {error}")))
 }
 
 /// The envelope of a list, in the shape asked for.

@@ -7,7 +7,6 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
-use serde_json::Value;
 
 use crate::body::Body;
 use crate::negotiation::{Accepted, Encoding};
@@ -44,7 +43,7 @@ impl Form {
             Encoding::Protobuf => return self.encoded(code, protobuf::json(&json)),
             _ => {}
         }
-        match serde_json::from_slice::<Value>(&json) {
+        match apimachinery::json::parse(&json) {
             Ok(value) => self.value(code, &value),
             Err(error) => self.status(&StatusError::internal(format!("unable to decode an answer: {error}"))),
         }

@@ -35,7 +35,7 @@ impl Served {
     pub fn value(&self) -> Result<Arc<Value>, StatusError> {
         match &self.value {
             Some(value) => Ok(value.clone()),
-            None => serde_json::from_slice(&self.bytes)
+            None => apimachinery::json::parse(&self.bytes)
                 .map(Arc::new)
                 .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}"))),
         }

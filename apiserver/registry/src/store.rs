@@ -171,7 +171,7 @@ pub(crate) fn itoa(revision: Revision) -> String {
 }
 
 fn read(bytes: &[u8], gvk: &GroupVersionKind, schema: Option<&Schema>) -> serde_json::Result<Value> {
-    let mut object: Value = serde_json::from_slice(bytes)?;
+    let mut object = apimachinery::json::parse(bytes).map_err(serde::de::Error::custom)?;
     if !object.is_object() {
         return Err(serde::de::Error::custom("it is not an object"));
     }

@@ -68,13 +68,18 @@ where
     }
 }
 
+/// Values are walked by recursion and may be nested 10,000 levels deep, as upstream's. Only what a thread uses of its
+/// stack takes memory.
+const STACK: usize = 256 * 1024 * 1024;
+
 fn attempt<F, W, E>(work: F) -> Result<(), String>
 where
     F: FnOnce(CancellationToken) -> W,
     W: Future<Output = Result<(), E>>,
     E: Display,
 {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|e| e.to_string())?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.enable_all().thread_stack_size(STACK).build().map_err(|e| e.to_string())?;
     let done = runtime.block_on(async {
         let stop = CancellationToken::new();
         stop_at_signals(stop.clone()).map_err(|e| e.to_string())?;

@@ -1,12 +1,10 @@
 //! Request bodies: read up to the limit, decoded from JSON, YAML or protobuf, and their kind checked.
 
-mod go_json;
-mod json;
 mod protobuf;
-pub(crate) mod yaml;
 
 use apimachinery::gvk::{GroupVersion, GroupVersionKind};
 use apimachinery::status::StatusError;
+use apimachinery::{json, yaml};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use serde_json::Value;
@@ -67,18 +65,21 @@ pub(crate) fn object(
             "the object provided is unrecognized (must be of type {wanted}): {error} ({summary})"
         ))
     };
+    let mut unreadable_number = None;
     let (mut value, strict_errors) = match encoding {
         ContentEncoding::Json => {
             let duplicates = if expected.builtin { json::Duplicates::Merge } else { json::Duplicates::Last };
-            let (value, mut repeated) = json::decode(bytes, duplicates)
+            let decoded = json::decode(bytes, duplicates)
                 .map_err(|error| unrecognized(format!("couldn't get version/kind; json parse error: {error}")))?;
+            let json::Decoded { value, mut repeated, out_of_range } = decoded;
+            unreadable_number = out_of_range;
             if expected.builtin && !repeated.is_empty() {
                 keep_known(&mut repeated, &value, expected.gvk);
             }
             (value, repeated)
         }
         ContentEncoding::Yaml => {
-            let (value, repeated) = yaml::decode(bytes).map_err(|error| {
+            let yaml::Decoded { value, repeated } = yaml::decode(bytes).map_err(|error| {
                 unrecognized(format!(
                     "couldn't get version/kind; json parse error: error converting YAML to JSON: {error}"
                 ))
@@ -125,6 +126,12 @@ pub(crate) fn object(
         if api_version != expected_version.to_string() {
             return Err(version_mismatch(&api_version, &expected_version));
         }
+    }
+    if let Some(number) = unreadable_number {
+        let (version, error) = (apimachinery::quote::quoted(&expected.gvk.version), json::out_of_range(&number));
+        return Err(StatusError::bad_request(format!(
+            "{wanted} in version {version} cannot be handled as a {wanted}: {error}"
+        )));
     }
     Ok(registry::Body { value, strict_errors })
 }
@@ -216,7 +223,7 @@ fn yaml_errors(repeated: Vec<String>) -> Vec<String> {
 
 /// The body of an apply patch: YAML (of which JSON is a part).
 pub(crate) fn apply(bytes: &[u8]) -> Result<registry::Body, StatusError> {
-    let (value, strict_errors) = yaml::decode(bytes).map_err(|error| {
+    let yaml::Decoded { value, repeated } = yaml::decode(bytes).map_err(|error| {
         StatusError::bad_request(format!("error decoding YAML: error converting YAML to JSON: {error}"))
     })?;
     let value = if value.is_null() { Value::Object(Default::default()) } else { value };
@@ -227,7 +234,7 @@ pub(crate) fn apply(bytes: &[u8]) -> Result<registry::Body, StatusError> {
             go_kind(&value)
         )));
     }
-    Ok(registry::Body { value, strict_errors: yaml_errors(strict_errors) })
+    Ok(registry::Body { value, strict_errors: yaml_errors(repeated) })
 }
 
 /// The body of a delete: `DeleteOptions`, or `None` if it is empty.
@@ -235,11 +242,13 @@ pub(crate) fn delete_options(bytes: &[u8], encoding: ContentEncoding) -> Result<
     if bytes.is_empty() {
         return Ok(None);
     }
-    let bad = |error: String| StatusError::bad_request(format!("couldn't get version/kind; json parse error: {error}"));
-    let (value, _) = match encoding {
-        ContentEncoding::Json => json::decode(bytes, json::Duplicates::Merge).map_err(bad)?,
-        ContentEncoding::Yaml => yaml::decode(bytes).map_err(bad)?,
-        ContentEncoding::Protobuf => (protobuf::delete_options(bytes)?, Vec::new()),
+    let bad = |error: &dyn std::fmt::Display| {
+        StatusError::bad_request(format!("couldn't get version/kind; json parse error: {error}"))
+    };
+    let value = match encoding {
+        ContentEncoding::Json => json::decode(bytes, json::Duplicates::Merge).map_err(|error| bad(&error))?.value,
+        ContentEncoding::Yaml => yaml::decode(bytes).map_err(|error| bad(&error))?.value,
+        ContentEncoding::Protobuf => protobuf::delete_options(bytes)?,
     };
     if value.is_null() {
         return Ok(Some(Value::Object(Default::default())));

@@ -75,10 +75,7 @@ impl Managed {
             }
             let set = match entry.get("fieldsV1") {
                 None | Some(Value::Null) => Set::new(),
-                Some(fields) => {
-                    let json = serde_json::to_vec(fields).map_err(|error| error.to_string())?;
-                    Set::from_json(&json).map_err(|error| format!("error decoding set: {error}"))?
-                }
+                Some(fields) => Set::deserialize(fields).map_err(|error| format!("error decoding set: {error}"))?,
             };
             let identity = Identity {
                 manager: text("manager").into(),
@@ -104,7 +101,7 @@ impl Managed {
             if set.applied {
                 identity.operation = Operation::Apply;
             }
-            let fields = set.set.to_json().ok().and_then(|json| serde_json::from_slice(&json).ok());
+            let fields = set.set.to_json().ok().and_then(|json| apimachinery::json::parse(&json).ok());
             let time = self.times.get(id).map_or("", String::as_str);
             entries.push((identity, time, fields.unwrap_or_else(|| json!({}))));
         }

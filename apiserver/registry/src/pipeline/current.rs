@@ -36,7 +36,7 @@ impl Write<'_> {
             if let Ok(got) = cacher.get(&self.target.namespace, &self.target.name, any).await
                 && let Some(entry) = got.entry
             {
-                let mut object: Value = serde_json::from_slice(entry.object())
+                let mut object = apimachinery::json::parse(entry.object())
                     .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
                 conversion::to_row(&mut object, &self.target.row);
                 return Ok(Some(Current { object, revision: entry.revision(), stored: None }));

@@ -53,7 +53,7 @@ pub(crate) fn serve_bytes(bytes: bytes::Bytes, row: &Row) -> Result<Served, Stat
     if row.serves_as_stored() {
         return Ok(Served::from_bytes(bytes));
     }
-    let mut object = serde_json::from_slice(&bytes)
+    let mut object = apimachinery::json::parse(&bytes)
         .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
     conversion::to_row(&mut object, row);
     Ok(Served::from_value(Arc::new(object)))
