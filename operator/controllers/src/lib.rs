@@ -9,6 +9,7 @@ mod expectations;
 mod field_manager;
 pub mod gc;
 mod informers;
+pub mod job;
 pub mod namespace;
 pub mod node_lifecycle;
 mod options;
@@ -86,6 +87,9 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
     }
     if options.runs("deployment") {
         controllers.push(deployment::controller(&context, &mut informers, options.concurrent_deployment_syncs).boxed());
+    }
+    if options.runs("job") {
+        controllers.push(job::controller(&context, &mut informers, options.concurrent_job_syncs).boxed());
     }
     if options.runs("replicaset") {
         controllers

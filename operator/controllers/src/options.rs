@@ -11,7 +11,7 @@ use runtime::{ClientOptions, Error, HealthOptions, LeaderElectionOptions, flags}
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Controllers to run: `*` all, `name` that one, `-name` not that one.
-    /// They are app, deployment, garbage-collector, namespace, node-lifecycle, pod-garbage-collector, replicaset,
+    /// They are app, deployment, garbage-collector, job, namespace, node-lifecycle, pod-garbage-collector, replicaset,
     /// replicationcontroller, root-ca-cert-publisher, serviceaccount.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "*", allow_hyphen_values = true)]
     pub controllers: Vec<String>,
@@ -40,6 +40,9 @@ pub struct Options {
     /// How many Deployments are worked on at once.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub concurrent_deployment_syncs: usize,
+    /// How many Jobs are worked on at once.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub concurrent_job_syncs: usize,
     /// How many ReplicaSets are worked on at once.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub concurrent_replicaset_syncs: usize,
@@ -66,6 +69,7 @@ impl Default for Options {
             concurrent_namespace_syncs: 10,
             terminated_pod_gc_threshold: 12500,
             concurrent_deployment_syncs: 5,
+            concurrent_job_syncs: 5,
             concurrent_replicaset_syncs: 5,
             concurrent_rc_syncs: 5,
             leader_election: LeaderElectionOptions::default(),
@@ -75,10 +79,11 @@ impl Default for Options {
 }
 
 /// The controllers there are.
-pub const CONTROLLERS: [&str; 10] = [
+pub const CONTROLLERS: [&str; 11] = [
     "app",
     "deployment",
     "garbage-collector",
+    "job",
     "namespace",
     "node-lifecycle",
     "pod-garbage-collector",

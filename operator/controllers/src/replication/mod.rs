@@ -27,6 +27,7 @@ use kind::ReplicaKeeper;
 use plan::Observed;
 
 pub use plan::REPLICA_FAILURE;
+pub use rank::to_delete;
 
 /// The longest wait after errors.
 const LONGEST_WAIT: Duration = Duration::from_secs(1000);
