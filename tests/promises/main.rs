@@ -14,3 +14,4 @@ mod kubectl_reads;
 mod kubectl_writes;
 mod upstream;
 mod watch;
+mod workloads;

@@ -10,11 +10,14 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
-/// Annotation of a Pod: its containers end after this many seconds. Without it they run until they are deleted.
+/// Annotation of a Pod: its containers end after this many seconds. Without it those of a Job end after
+/// [`JOB_SECONDS`], and others run until they are deleted.
 pub const RUN_SECONDS: &str = "coxswain.dev/simulated-run-seconds";
 /// Annotation of a Pod: the exit code with which its containers end; 0 without it.
 pub const EXIT_CODE: &str = "coxswain.dev/simulated-exit-code";
 
+/// How long the containers of a Job's Pod run: a Job is there to end.
+const JOB_SECONDS: i64 = 1;
 /// How many seconds pass between looks for a free address.
 const ADDRESS_WAIT: i64 = 5;
 
@@ -288,14 +291,22 @@ impl Life<'_> {
         self.pod.metadata.annotations.as_ref()?.get(name)?.parse().ok()
     }
 
-    /// Containers run until they are told to end by annotation; the restart policy says what follows.
+    fn is_of_a_job(&self) -> bool {
+        let owners = self.pod.metadata.owner_references.iter().flatten();
+        let mut jobs = owners.filter(|of| of.kind == "Job" && of.api_version.starts_with("batch/"));
+        jobs.any(|of| of.controller == Some(true))
+    }
+
+    /// Containers run until they are told to end by annotation, or because a Job has them; the restart policy says what follows.
     fn running(&self, mut status: PodStatus) -> Step {
         let before = status.conditions.clone();
         self.readiness(&mut status, false);
         if status.conditions != before {
             return self.write(status); // others have marked it while the node was not heard
         }
-        let Some(seconds) = self.annotation(RUN_SECONDS) else { return Step::Rest };
+        let Some(seconds) = self.annotation(RUN_SECONDS).or_else(|| self.is_of_a_job().then_some(JOB_SECONDS)) else {
+            return Step::Rest;
+        };
         let exit_code = self.annotation(EXIT_CODE).and_then(|code| i32::try_from(code).ok()).unwrap_or(0);
         let policy = self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always");
         let restarts = policy == "Always" || (policy == "OnFailure" && exit_code != 0);
@@ -433,6 +444,17 @@ mod tests {
             .collect();
         let ready = status.conditions.iter().flatten().any(|found| found.type_ == "Ready" && found.status == "True");
         format!("{}{containers}{}", status.phase.as_deref().unwrap_or("-"), if ready { " ready" } else { "" })
+    }
+
+    #[test]
+    fn a_pod_of_a_job_ends_by_itself() {
+        let mut pod = pod(json!({"restartPolicy": "Never", "containers": [{"name": "c"}]}), json!({}));
+        walk(&mut pod, at(0));
+        assert_eq!(next(&pod, PLACE, at(JOB_SECONDS)), Step::Rest, "of nobody");
+        let owner = json!([{"apiVersion": "batch/v1", "kind": "Job", "name": "j", "uid": "u", "controller": true}]);
+        pod.metadata.owner_references = serde_json::from_value(owner).unwrap();
+        walk(&mut pod, at(JOB_SECONDS));
+        assert_eq!(pod.status.unwrap().phase.as_deref(), Some("Succeeded"));
     }
 
     #[test]
