@@ -51,9 +51,10 @@ fn have_pods(kubectl: &Kubectl, selector: &str, count: usize) -> BTreeSet<(Strin
 
 fn is_true(object: &Value, type_: &str, reason: &str) {
     let conditions = object["status"]["conditions"].as_array();
-    let found = conditions.into_iter().flatten().any(|of| {
-        of["type"] == type_ && of["status"] == "True" && of["reason"] == reason
-    });
+    let found = conditions
+        .into_iter()
+        .flatten()
+        .any(|of| of["type"] == type_ && of["status"] == "True" && of["reason"] == reason);
     assert!(found, "{type_} is not True for {reason}: {:#}", object["status"]);
 }
 

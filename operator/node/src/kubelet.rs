@@ -268,13 +268,14 @@ impl Kubelet {
             Step::Write(status) => {
                 let started = status.phase.as_deref() == Some("Running")
                     && pod.status.as_ref().and_then(|status| status.phase.as_deref()) != Some("Running");
-                // The version makes sure that a step is never taken twice upon one stale state.
+                // The version makes sure that a step is never taken twice upon one stale state. Conditions are replaced
+                // whole: merged by type they would keep the reason they had before.
                 let patch = json!({
                     "metadata": {"uid": pod.metadata.uid, "resourceVersion": pod.metadata.resource_version},
                     "status": status,
                 });
                 let written =
-                    api.patch_status(&key.name, &PatchParams::default(), &Patch::Strategic(patch)).await.map(|_| ());
+                    api.patch_status(&key.name, &PatchParams::default(), &Patch::Merge(patch)).await.map(|_| ());
                 if started && written.is_ok() {
                     let note = format!("Started on simulated node {name}");
                     self.recorder.normal(pod.object_ref(&()), "Started", "Starting", note);
