@@ -178,16 +178,16 @@ fn a_replication_controller_keeps_its_pods(store: Store) {
 
 fn a_job_completes_and_its_pods_are_counted_once(store: Store) {
     let (_plane, kubectl) = start(store);
-    kubectl.run(&["create", "job", "once", "--image=busybox:1"]);
-    kubectl.run(&["wait", "job/once", "--for=condition=Complete", "--timeout=60s"]);
-    let job = kubectl.json(&["get", "job", "once"]);
+    kubectl.run_with(&["create", "-f", "-"], &job(&json!({}), &json!({})));
+    kubectl.run(&["wait", "job/j", "--for=condition=Complete", "--timeout=60s"]);
+    let job = kubectl.json(&["get", "job", "j"]);
     is_true(&job, "SuccessCriteriaMet", "CompletionsReached");
     is_true(&job, "Complete", "CompletionsReached");
     let status = &job["status"];
     assert_eq!((&status["succeeded"], &status["failed"]), (&json!(1), &Value::Null), "{status}");
     assert_eq!(status["uncountedTerminatedPods"], json!({}), "{status}");
     assert!(status["startTime"].is_string() && status["completionTime"].is_string(), "{status}");
-    let pod = &kubectl.json(&["get", "pods", "-l", "job-name=once"])["items"][0];
+    let pod = &kubectl.json(&["get", "pods", "-l", "app=j"])["items"][0];
     assert_eq!(pod["status"]["phase"], "Succeeded");
     assert!(pod["metadata"]["finalizers"].is_null(), "{}", pod["metadata"]);
 }
@@ -195,8 +195,8 @@ fn a_job_completes_and_its_pods_are_counted_once(store: Store) {
 fn job(spec: &Value, annotations: &Value) -> String {
     let mut job = json!({
         "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"},
-        "spec": {"template": {
-            "metadata": {"annotations": annotations},
+        "spec": {"manualSelector": true, "selector": {"matchLabels": {"app": "j"}}, "template": {
+            "metadata": {"labels": {"app": "j"}, "annotations": annotations},
             "spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox:1"}]}}},
     });
     job["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
@@ -210,7 +210,7 @@ fn an_indexed_job_succeeds_at_each_index(store: Store) {
     kubectl.run(&["wait", "job/j", "--for=condition=Complete", "--timeout=60s"]);
     let status = &kubectl.json(&["get", "job", "j"])["status"];
     assert_eq!((&status["completedIndexes"], &status["succeeded"]), (&json!("0-3"), &json!(4)), "{status}");
-    let names = kubectl.run(&["get", "pods", "-l", "job-name=j", "-o", "jsonpath={.items[*].spec.hostname}"]);
+    let names = kubectl.run(&["get", "pods", "-l", "app=j", "-o", "jsonpath={.items[*].spec.hostname}"]);
     let mut names: Vec<&str> = names.split_whitespace().collect();
     names.sort_unstable();
     assert_eq!(names, ["j-0", "j-1", "j-2", "j-3"]);
@@ -232,7 +232,7 @@ fn deleting_an_owner_takes_its_pods_along(store: Store) {
     deploy(&kubectl, 2);
     let lasting = json!({"coxswain.dev/simulated-run-seconds": "3600"});
     kubectl.run_with(&["create", "-f", "-"], &job(&json!({}), &lasting));
-    have_pods(&kubectl, "job-name=j", 1);
+    have_pods(&kubectl, "app=j", 1);
     kubectl.run(&["delete", "deployment", "web"]);
     kubectl.run(&["delete", "job", "j"]);
     eventually("nothing is left", || match kubectl.run(&["get", "pods,replicasets", "-o", "name"]) {

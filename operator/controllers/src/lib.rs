@@ -20,6 +20,7 @@ mod pod_template_hash;
 pub mod replication;
 pub mod root_ca;
 pub mod service_account;
+pub mod ttl_after_finished;
 
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -98,6 +99,9 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
     if options.runs("replicationcontroller") {
         let concurrency = options.concurrent_rc_syncs;
         controllers.push(replication::replication_controllers(&context, &mut informers, concurrency).boxed());
+    }
+    if options.runs("ttl-after-finished") {
+        controllers.push(ttl_after_finished::controller(&context, &mut informers).boxed());
     }
     let _watches = informers.run();
     context.ready.set();

@@ -33,6 +33,8 @@ use crate::pod_control::{self, PodControl};
 use backoff::Backoff;
 use plan::{Observed, Sync, TRACKING, Work};
 
+pub use conditions::finished;
+
 /// The longest wait after errors.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Changes of Pods within this time are taken together: each look may cost two writes.
@@ -174,7 +176,7 @@ impl Controller {
             }
             if !plan::is_tracked(new) {
                 self.seen_released(&key, new);
-            } else if conditions::finished(&job).is_some() {
+            } else if finished(&job).is_some() {
                 self.orphans.add(ObjectKey::of(&**new));
             }
             return self.queue.add_after(key, BATCH);
@@ -212,7 +214,7 @@ impl Controller {
         let Some(job) = self.jobs.get(&key).filter(|job| is_managed(job)) else {
             return Ok(Outcome::Done);
         };
-        if conditions::finished(&job).is_some() {
+        if finished(&job).is_some() {
             self.known().remove(&key);
             return Ok(Outcome::Done);
         }
@@ -398,7 +400,7 @@ impl Controller {
     async fn release_orphan(&self, key: ObjectKey) -> kube::Result<Outcome> {
         let Some(pod) = self.pods.get(&key).filter(|pod| plan::is_tracked(pod)) else { return Ok(Outcome::Done) };
         if let Some(job) = self.job_of(&pod.metadata)
-            && (!is_managed(&job) || conditions::finished(&job).is_none())
+            && (!is_managed(&job) || finished(&job).is_none())
         {
             return Ok(Outcome::Done);
         }
@@ -407,9 +409,7 @@ impl Controller {
             && self.jobs.get(&job).is_none()
         {
             let live = Api::<Job>::namespaced(self.client.clone(), &job.namespace).get_opt(&job.name).await?;
-            if live
-                .is_some_and(|live| live.metadata.uid.as_deref() == Some(uid) && conditions::finished(&live).is_none())
-            {
+            if live.is_some_and(|live| live.metadata.uid.as_deref() == Some(uid) && finished(&live).is_none()) {
                 return Ok(Outcome::Retry);
             }
         }
