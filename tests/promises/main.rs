@@ -12,6 +12,7 @@ mod kube_rs;
 mod kubectl_describes;
 mod kubectl_reads;
 mod kubectl_writes;
+mod lists;
 mod upstream;
 mod watch;
 mod workloads;
