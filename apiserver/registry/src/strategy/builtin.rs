@@ -3,7 +3,7 @@
 use apimachinery::validation;
 
 use super::plain::{Plain, plain};
-use super::{Facts, Generation, Recheck, StatusOnCreate, Strategy, apps, batch, template, workloads};
+use super::{Facts, Generation, Recheck, StatusOnCreate, Strategy, apps, batch, networking, template, workloads};
 
 /// Kinds that a PUT may create; most of them want a resourceVersion then, as upstream's strategies say.
 const CREATED_BY_PUT: Facts = Facts { create_on_update: true, ..Facts::DEFAULT };
@@ -85,8 +85,26 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
                 .warned(batch::cron_job::warnings)
         ),
         ("autoscaling", _) => stated!(plain(Facts::DEFAULT).with(workloads::horizontal_pod_autoscaler)),
-        ("networking.k8s.io", "networkpolicies") => stated!(plain(SPEC).with(workloads::network_policy)),
-        ("networking.k8s.io", "ingresses" | "ingressclasses") => stated!(plain(SPEC)),
+        ("networking.k8s.io", "networkpolicies") => stated!(
+            plain(SPEC)
+                .with(workloads::network_policy)
+                .checked(networking::network_policy::validate, networking::network_policy::validate_update)
+        ),
+        ("networking.k8s.io", "ingresses") => stated!(
+            plain(SPEC)
+                .checked(networking::ingress::validate, networking::ingress::validate_update)
+                .warned(networking::ingress::warnings)
+        ),
+        ("networking.k8s.io", "ingressclasses") => stated!(
+            plain(SPEC)
+                .with(networking::ingress_class::apply_defaults)
+                .checked(networking::ingress_class::validate, networking::ingress_class::validate_update)
+                .rechecked(Recheck::After)
+        ),
+        ("networking.k8s.io", "servicecidrs") => stated!(
+            plain(Facts::DEFAULT)
+                .checked(networking::address::validate_block, networking::address::validate_block_update)
+        ),
         ("policy", _) | ("flowcontrol.apiserver.k8s.io", _) => stated!(plain(CONDITIONAL_SPEC)),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             stated!(plain(CONDITIONAL_SPEC).with(workloads::webhook_configuration))
@@ -115,7 +133,11 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("apiregistration.k8s.io", _) | ("certificates.k8s.io", _) => {
             stated!(plain(Facts { unconditional_update: false, ..Facts::DEFAULT }).any_name())
         }
-        ("networking.k8s.io", "ipaddresses") => stated!(plain(Facts::DEFAULT).any_name()),
+        ("networking.k8s.io", "ipaddresses") => stated!(
+            plain(Facts::DEFAULT)
+                .named(networking::address::validate_name)
+                .checked(networking::address::validate_address, networking::address::validate_address_update)
+        ),
         _ => stated!(plain(Facts::DEFAULT)),
     }
 }

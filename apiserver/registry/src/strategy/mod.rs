@@ -8,6 +8,7 @@ mod check;
 mod core;
 mod custom;
 mod facts;
+mod networking;
 mod plain;
 pub(crate) mod pod_template;
 mod read;

@@ -6,7 +6,7 @@ use apimachinery::validation::{self, NameFn};
 use base64::Engine;
 use serde_json::Value;
 
-use crate::strategy::{Facts, GarbageCollection, Scope, Strategy};
+use crate::strategy::{Facts, GarbageCollection, Recheck, Scope, Strategy};
 use crate::table::Row;
 
 /// The most that a config map or a secret holds.
@@ -40,10 +40,12 @@ impl Strategy for ConfigMap {
         errors
     }
 
-    fn validate_update(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
-        let mut errors = immutable(object, old, &["data", "binaryData"]);
-        errors.extend(self.validate(object, scope));
-        errors
+    fn validate_update(&self, object: &Value, old: &Value, _scope: &Scope<'_>) -> ErrorList {
+        immutable(object, old, &["data", "binaryData"])
+    }
+
+    fn rechecks(&self) -> Recheck {
+        Recheck::After
     }
 }
 
@@ -119,15 +121,18 @@ impl Strategy for Secret {
         errors
     }
 
-    fn validate_update(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
+    fn validate_update(&self, object: &Value, old: &Value, _scope: &Scope<'_>) -> ErrorList {
         let mut errors = ErrorList::new();
         if object.get("type") != old.get("type") {
             let kind = object.get("type").cloned().unwrap_or_default();
             errors.push(Error::invalid(&Path::new("type"), kind, "field is immutable"));
         }
         errors.extend(immutable(object, old, &["data"]));
-        errors.extend(self.validate(object, scope));
         errors
+    }
+
+    fn rechecks(&self) -> Recheck {
+        Recheck::After
     }
 }
 
