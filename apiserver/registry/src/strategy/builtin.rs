@@ -3,7 +3,9 @@
 use apimachinery::validation;
 
 use super::plain::{Plain, plain};
-use super::{Facts, Generation, Recheck, StatusOnCreate, Strategy, apps, batch, networking, template, workloads};
+use super::{
+    Facts, Generation, Recheck, StatusOnCreate, Strategy, apps, batch, networking, policy, template, workloads,
+};
 
 /// Kinds that a PUT may create; most of them want a resourceVersion then, as upstream's strategies say.
 const CREATED_BY_PUT: Facts = Facts { create_on_update: true, ..Facts::DEFAULT };
@@ -105,7 +107,10 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
             plain(Facts::DEFAULT)
                 .checked(networking::address::validate_block, networking::address::validate_block_update)
         ),
-        ("policy", _) | ("flowcontrol.apiserver.k8s.io", _) => stated!(plain(CONDITIONAL_SPEC)),
+        ("policy", _) => {
+            stated!(plain(CONDITIONAL_SPEC).checked(policy::validate_budget, policy::validate_budget_update))
+        }
+        ("flowcontrol.apiserver.k8s.io", _) => stated!(plain(CONDITIONAL_SPEC)),
         ("admissionregistration.k8s.io", "mutatingwebhookconfigurations" | "validatingwebhookconfigurations") => {
             stated!(plain(CONDITIONAL_SPEC).with(workloads::webhook_configuration))
         }
@@ -114,7 +119,11 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
             stated!(plain(Facts::generation(Generation::SpecAndLabels)).with(workloads::endpoint_slice))
         }
         ("scheduling.k8s.io", _) => {
-            stated!(plain(Facts::generation(Generation::Fixed)).with(workloads::priority_class))
+            stated!(
+                plain(Facts::generation(Generation::Fixed))
+                    .with(workloads::priority_class)
+                    .checked(policy::validate_class, policy::validate_class_update)
+            )
         }
         ("storage.k8s.io", "storageclasses") => {
             stated!(plain(Facts::DEFAULT).returned().with(workloads::storage_class))
@@ -127,6 +136,10 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
             stated!(plain(CREATED_BY_PUT).any_name().with(workloads::role_binding))
         }
         ("rbac.authorization.k8s.io", _) => stated!(plain(CREATED_BY_PUT).any_name()),
+        ("coordination.k8s.io", "leases") => stated!(
+            plain(Facts { unconditional_update: false, ..CREATED_BY_PUT })
+                .checked(policy::validate_lease, policy::validate_lease_update)
+        ),
         ("coordination.k8s.io", _) | ("node.k8s.io", _) => {
             stated!(plain(Facts { unconditional_update: false, ..CREATED_BY_PUT }))
         }

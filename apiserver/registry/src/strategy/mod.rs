@@ -11,6 +11,7 @@ mod facts;
 mod networking;
 mod plain;
 pub(crate) mod pod_template;
+mod policy;
 mod read;
 mod template;
 mod workloads;
