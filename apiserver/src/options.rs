@@ -20,16 +20,22 @@ pub const DEFAULT_PORT: u16 = 6443;
 
 /// Plugins that can be named in `--enable-admission-plugins` and `--disable-admission-plugins`, in the order in which
 /// they are asked (upstream's).
-pub const ADMISSION_PLUGINS: [&str; 5] = [
+pub const ADMISSION_PLUGINS: [&str; 11] = [
     "NamespaceLifecycle",
+    "LimitRanger",
+    "TaintNodesByCondition",
     "Priority",
     "DefaultTolerationSeconds",
+    "DefaultStorageClass",
+    "StorageObjectInUseProtection",
+    "RuntimeClass",
+    "DefaultIngressClass",
     "MutatingAdmissionWebhook",
     "ValidatingAdmissionWebhook",
 ];
 
 /// Upstream's other plugins: naming them is no mistake, they have nothing to say here yet.
-const KNOWN_ADMISSION_PLUGINS: [&str; 31] = [
+const KNOWN_ADMISSION_PLUGINS: [&str; 26] = [
     "AlwaysAdmit",
     "AlwaysDeny",
     "AlwaysPullImages",
@@ -37,14 +43,11 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 31] = [
     "CertificateSigning",
     "CertificateSubjectRestriction",
     "ClusterTrustBundleAttest",
-    "DefaultIngressClass",
-    "DefaultStorageClass",
     "DenyServiceExternalIPs",
     "EventRateLimit",
     "ExtendedResourceToleration",
     "ImagePolicyWebhook",
     "LimitPodHardAntiAffinityTopology",
-    "LimitRanger",
     "MutatingAdmissionPolicy",
     "NamespaceAutoProvision",
     "NamespaceExists",
@@ -57,9 +60,7 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 31] = [
     "PodTolerationRestriction",
     "PodTopologyLabels",
     "ResourceQuota",
-    "RuntimeClass",
     "ServiceAccount",
-    "StorageObjectInUseProtection",
     "ValidatingAdmissionPolicy",
 ];
 

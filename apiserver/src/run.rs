@@ -5,9 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::default_class::DefaultClass;
 use admission::default_toleration_seconds::DefaultTolerationSeconds;
+use admission::limit_ranger::LimitRanger;
 use admission::namespace_lifecycle::NamespaceLifecycle;
 use admission::priority::Priority;
+use admission::runtime_class::RuntimeClass;
+use admission::storage_object_in_use_protection::StorageObjectInUseProtection;
+use admission::taint_nodes_by_condition::TaintNodesByCondition;
 use admission::{Chain, Lister, Plugin, webhook};
 use endpoints::authentication::Authenticator;
 use endpoints::authorization::{Everyone, Privileged, Union};
@@ -139,6 +144,12 @@ fn admission_chain(config: &Config, registry: &Arc<Registry>) -> Chain {
 fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
     match name {
         "NamespaceLifecycle" => Arc::new(NamespaceLifecycle::new(lister)),
+        "LimitRanger" => Arc::new(LimitRanger::new(lister)),
+        "TaintNodesByCondition" => Arc::new(TaintNodesByCondition),
+        "DefaultStorageClass" => Arc::new(DefaultClass::of_storage(lister)),
+        "StorageObjectInUseProtection" => Arc::new(StorageObjectInUseProtection),
+        "RuntimeClass" => Arc::new(RuntimeClass::new(lister)),
+        "DefaultIngressClass" => Arc::new(DefaultClass::of_ingress(lister)),
         "Priority" => Arc::new(Priority::new(lister)),
         "DefaultTolerationSeconds" => Arc::new(DefaultTolerationSeconds),
         "MutatingAdmissionWebhook" => Arc::new(webhook::Mutating::new(lister)),

@@ -6,10 +6,16 @@
 mod attributes;
 pub mod authorizer;
 mod chain;
+pub mod default_class;
 pub mod default_toleration_seconds;
+pub mod limit_ranger;
 mod lister;
 pub mod namespace_lifecycle;
+mod pod_resources;
 pub mod priority;
+pub mod runtime_class;
+pub mod storage_object_in_use_protection;
+pub mod taint_nodes_by_condition;
 #[cfg(test)]
 mod testing;
 pub mod webhook;

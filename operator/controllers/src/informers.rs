@@ -4,7 +4,10 @@ use crds::App;
 use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod, ReplicationController, ServiceAccount};
+use k8s_openapi::api::core::v1::{
+    ConfigMap, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, ServiceAccount,
+};
+use k8s_openapi::api::storage::v1::VolumeAttributesClass;
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Config;
 use kube::{Api, Client, Resource};
@@ -34,6 +37,9 @@ pub struct Informers {
     leases: Option<Informer<Lease>>,
     default_service_accounts: Option<Informer<PartialObjectMeta<ServiceAccount>>>,
     root_ca_config_maps: Option<Informer<ConfigMap>>,
+    claims: Option<Informer<PartialObjectMeta<PersistentVolumeClaim>>>,
+    volumes: Option<Informer<PartialObjectMeta<PersistentVolume>>>,
+    volume_attributes_classes: Option<Informer<PartialObjectMeta<VolumeAttributesClass>>>,
     replication_controllers: Option<Informer<ReplicationController>>,
     replica_sets: Option<Informer<ReplicaSet>>,
     deployments: Option<Informer<Deployment>>,
@@ -52,6 +58,9 @@ impl Informers {
             leases: None,
             default_service_accounts: None,
             root_ca_config_maps: None,
+            claims: None,
+            volumes: None,
+            volume_attributes_classes: None,
             replication_controllers: None,
             replica_sets: None,
             deployments: None,
@@ -135,6 +144,25 @@ impl Informers {
         self.jobs.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[namespace_of]))
     }
 
+    /// PersistentVolumeClaims, metadata alone.
+    pub fn claims(&mut self) -> &mut Informer<PartialObjectMeta<PersistentVolumeClaim>> {
+        let client = &self.client;
+        self.claims.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
+    /// PersistentVolumes, metadata alone.
+    pub fn volumes(&mut self) -> &mut Informer<PartialObjectMeta<PersistentVolume>> {
+        let client = &self.client;
+        self.volumes.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
+    /// VolumeAttributesClasses, metadata alone.
+    pub fn volume_attributes_classes(&mut self) -> &mut Informer<PartialObjectMeta<VolumeAttributesClass>> {
+        let client = &self.client;
+        self.volume_attributes_classes
+            .get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
     /// Runs what was asked for; it stops when the set is dropped.
     pub fn run(self) -> JoinSet<()> {
         let mut watches = JoinSet::new();
@@ -145,6 +173,9 @@ impl Informers {
         self.leases.map(|informer| watches.spawn(informer.run()));
         self.default_service_accounts.map(|informer| watches.spawn(informer.run()));
         self.root_ca_config_maps.map(|informer| watches.spawn(informer.run()));
+        self.claims.map(|informer| watches.spawn(informer.run()));
+        self.volumes.map(|informer| watches.spawn(informer.run()));
+        self.volume_attributes_classes.map(|informer| watches.spawn(informer.run()));
         self.replication_controllers.map(|informer| watches.spawn(informer.run()));
         self.replica_sets.map(|informer| watches.spawn(informer.run()));
         self.deployments.map(|informer| watches.spawn(informer.run()));

@@ -20,6 +20,7 @@ mod pod_template_hash;
 pub mod replication;
 pub mod root_ca;
 pub mod service_account;
+pub mod storage_protection;
 pub mod ttl_after_finished;
 
 use futures::future::BoxFuture;
@@ -99,6 +100,9 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
     if options.runs("replicationcontroller") {
         let concurrency = options.concurrent_rc_syncs;
         controllers.push(replication::replication_controllers(&context, &mut informers, concurrency).boxed());
+    }
+    if options.runs("storage-protection") {
+        controllers.push(storage_protection::controller(&context, &mut informers).boxed());
     }
     if options.runs("ttl-after-finished") {
         controllers.push(ttl_after_finished::controller(&context, &mut informers).boxed());

@@ -12,7 +12,7 @@ use runtime::{ClientOptions, Error, HealthOptions, LeaderElectionOptions, flags}
 pub struct Options {
     /// Controllers to run: `*` all, `name` that one, `-name` not that one.
     /// They are app, deployment, garbage-collector, job, namespace, node-lifecycle, pod-garbage-collector, replicaset,
-    /// replicationcontroller, root-ca-cert-publisher, serviceaccount, ttl-after-finished.
+    /// replicationcontroller, root-ca-cert-publisher, serviceaccount, storage-protection, ttl-after-finished.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "*", allow_hyphen_values = true)]
     pub controllers: Vec<String>,
     /// How long a node's Lease may go without renewal before the node is marked unhealthy.
@@ -79,7 +79,7 @@ impl Default for Options {
 }
 
 /// The controllers there are.
-pub const CONTROLLERS: [&str; 12] = [
+pub const CONTROLLERS: [&str; 13] = [
     "app",
     "deployment",
     "garbage-collector",
@@ -91,6 +91,7 @@ pub const CONTROLLERS: [&str; 12] = [
     "replicationcontroller",
     "root-ca-cert-publisher",
     "serviceaccount",
+    "storage-protection",
     "ttl-after-finished",
 ];
 

@@ -29,7 +29,6 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("", "persistentvolumeclaims") => stated!(plain(PENDING).returned().with(workloads::persistent_volume_claim)),
         ("", "nodes") => stated!(plain(Facts { status_on_create: StatusOnCreate::Kept, ..Facts::DEFAULT })),
         ("", "endpoints") => stated!(plain(CREATED_BY_PUT).with(workloads::endpoints)),
-        ("", "limitranges") => stated!(plain(CREATED_BY_PUT)),
         ("", "replicationcontrollers") => stated!(
             plain(SPEC)
                 .orphaning()

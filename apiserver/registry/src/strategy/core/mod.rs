@@ -2,6 +2,7 @@
 
 mod configuration;
 mod definition;
+mod limit_range;
 mod namespace;
 mod pod;
 pub(crate) mod service;
@@ -15,6 +16,7 @@ pub(super) fn strategy(group: &str, resource: &str) -> Option<&'static dyn Strat
         ("", "namespaces") => &namespace::Namespace,
         ("", "pods") => &pod::Pod,
         ("", "podtemplates") => &template::PodTemplate,
+        ("", "limitranges") => &limit_range::LimitRange,
         ("", "secrets") => &configuration::Secret,
         ("", "configmaps") => &configuration::ConfigMap,
         ("", "services") => &service::Service,
