@@ -1,11 +1,8 @@
 //! The document of a patch: read once a request, with the fields that it states twice.
 
-use std::fmt;
-
-use apimachinery::StatusError;
-use apimachinery::patch;
-use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use apimachinery::json::{self, Decoded, Duplicates};
+use apimachinery::{StatusError, patch};
+use serde_json::Value;
 
 use crate::options::{FieldValidation, Patch};
 
@@ -27,22 +24,19 @@ pub(super) fn read(patch: &Patch, validation: FieldValidation) -> Result<Documen
         Patch::Merge(bytes) => {
             let invalid = || StatusError::bad_request("Invalid JSON Patch");
             if checked {
-                let document = read_map(bytes, "error decoding patch: ")?;
+                let document = read_map(bytes, CHECKED)?;
                 return if document.value.is_null() { Err(invalid()) } else { Ok(document) };
             }
-            let (value, _) = decode(bytes).map_err(|_| invalid())?;
+            let value = json::decode(bytes, Duplicates::Last).map_err(|_| invalid()).and_then(in_range)?.value;
             let patches = value.is_object() || value.is_array();
             if patches { Ok(Document { value, strict_errors: Vec::new() }) } else { Err(invalid()) }
         }
         Patch::Strategic(bytes) => read_map(bytes, ""),
         Patch::Json(bytes) => {
-            let (value, duplicates) = decode(bytes).map_err(|error| {
-                let words = if checked { "error decoding patch: " } else { "" };
-                StatusError::bad_request(format!("{words}{}", syntax_error(bytes, &error)))
-            })?;
+            let Decoded { value, repeated, .. } = decode(bytes, if checked { CHECKED } else { "" })?;
             let mut strict_errors = Vec::new();
             if checked {
-                strict_errors.extend(duplicates.into_iter().map(|error| format!("json patch {error}")));
+                strict_errors.extend(repeated.into_iter().map(|error| format!("json patch {error}")));
                 strict_errors.extend(patch::json::check(&value)?);
             }
             Ok(Document { value, strict_errors })
@@ -51,12 +45,14 @@ pub(super) fn read(patch: &Patch, validation: FieldValidation) -> Result<Documen
     }
 }
 
+/// What errors begin with where field validation decodes the patch first.
+const CHECKED: &str = "error decoding patch: ";
+
 /// A patch that upstream's decoder reads into a map.
 fn read_map(bytes: &[u8], words: &str) -> Result<Document, StatusError> {
-    let (value, strict_errors) =
-        decode(bytes).map_err(|error| StatusError::bad_request(format!("{words}{}", syntax_error(bytes, &error))))?;
+    let Decoded { value, repeated, .. } = decode(bytes, words)?;
     if value.is_object() || value.is_null() {
-        return Ok(Document { value, strict_errors });
+        return Ok(Document { value, strict_errors: repeated });
     }
     let of = json_type(&value);
     Err(StatusError::bad_request(format!(
@@ -64,21 +60,24 @@ fn read_map(bytes: &[u8], words: &str) -> Result<Document, StatusError> {
     )))
 }
 
-/// Where JSON breaks off or goes wrong, in the words of Go's decoder.
-fn syntax_error(bytes: &[u8], error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return "unexpected end of JSON input".into();
+/// The value, and each field that is there more than once; the last one counts.
+fn decode(bytes: &[u8], words: &str) -> Result<Decoded, StatusError> {
+    json::decode(bytes, Duplicates::Last).map_err(|error| StatusError::bad_request(format!("{words}{error}"))).and_then(
+        |decoded| {
+            in_range(decoded).map_err(|error| {
+                let message = format!("{words}{}", error.message());
+                error.with_message(message)
+            })
+        },
+    )
+}
+
+/// Refuses a number that no float64 holds.
+fn in_range(decoded: Decoded) -> Result<Decoded, StatusError> {
+    match &decoded.out_of_range {
+        Some(number) => Err(StatusError::bad_request(json::out_of_range(number))),
+        None => Ok(decoded),
     }
-    let before: usize =
-        bytes.split_inclusive(|&byte| byte == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
-    let at = before + error.column().saturating_sub(1);
-    let found = bytes.get(at).map_or(' ', |&byte| char::from(byte));
-    let place = if error.to_string().starts_with("trailing") {
-        "after top-level value"
-    } else {
-        "looking for beginning of value"
-    };
-    format!("invalid character '{found}' {place}")
 }
 
 /// The JSON type of a value in Go's words.
@@ -90,99 +89,6 @@ pub(super) fn json_type(value: &Value) -> &'static str {
         Value::String(_) => "string",
         Value::Array(_) => "array",
         Value::Object(_) => "object",
-    }
-}
-
-/// The value, and `duplicate field "a.b"` for each field that is there more than once; the last one counts.
-fn decode(bytes: &[u8]) -> Result<(Value, Vec<String>), serde_json::Error> {
-    let mut found = Found { path: String::new(), errors: Vec::new() };
-    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let value = Seed(&mut found).deserialize(&mut deserializer)?;
-    deserializer.end()?;
-    Ok((value, found.errors))
-}
-
-struct Found {
-    path: String,
-    errors: Vec<String>,
-}
-
-struct Seed<'a>(&'a mut Found);
-
-impl<'de> DeserializeSeed<'de> for Seed<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Seed<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        use fmt::Write;
-        let found = self.0;
-        let length = found.path.len();
-        let mut items = Vec::new();
-        loop {
-            let _ = write!(found.path, "[{}]", items.len());
-            let next = access.next_element_seed(Seed(found))?;
-            found.path.truncate(length);
-            match next {
-                Some(item) => items.push(item),
-                None => return Ok(Value::Array(items)),
-            }
-        }
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Value, A::Error> {
-        let found = self.0;
-        let length = found.path.len();
-        let mut fields = Map::new();
-        while let Some(name) = access.next_key::<String>()? {
-            if length > 0 {
-                found.path.push('.');
-            }
-            found.path.push_str(&name);
-            let value = access.next_value_seed(Seed(found))?;
-            if fields.insert(name, value).is_some() {
-                let error = format!("duplicate field \"{}\"", found.path);
-                if !found.errors.contains(&error) {
-                    found.errors.push(error);
-                }
-            }
-            found.path.truncate(length);
-        }
-        Ok(Value::Object(fields))
     }
 }
 
@@ -223,6 +129,11 @@ mod tests {
             ("\"text\"", map("string"), Some("Invalid JSON Patch")),
             ("null", "Invalid JSON Patch".into(), Some("Invalid JSON Patch")),
             ("{\"metadata", "error decoding patch: unexpected end of JSON input".into(), Some("Invalid JSON Patch")),
+            (
+                "{\"a\":1e400}",
+                "error decoding patch: json: cannot unmarshal number 1e400 into Go value of type float64".into(),
+                Some("json: cannot unmarshal number 1e400 into Go value of type float64"),
+            ),
             (
                 "{} {}",
                 "error decoding patch: invalid character '{' after top-level value".into(),
