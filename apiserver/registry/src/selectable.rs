@@ -53,6 +53,8 @@ const BUILTIN: &[(&str, &str, &[&str])] = &[
             "spec.hostNetwork!false",
             "status.phase",
             "status.podIP",
+            // Upstream takes the word and finds nothing under it.
+            "status.podIPs",
             "status.nominatedNodeName",
         ],
     ),
@@ -117,7 +119,11 @@ impl Selectable {
             "metadata.name" => true,
             "metadata.namespace" => row.namespaced || !self.stated,
             _ => {
-                let kept = if row.gvr.group == "events.k8s.io" { events_label(label) } else { Some(label) };
+                let kept = match (&*row.gvr.group, label) {
+                    ("events.k8s.io", label) => events_label(label),
+                    ("", "spec.host") if row.kind == "Pod" => Some("spec.nodeName"),
+                    (_, label) => Some(label),
+                };
                 let known = kept.filter(|kept| self.fields.iter().any(|field| *field.label == **kept));
                 return known.ok_or_else(|| self.refusal(row, label));
             }
@@ -172,15 +178,15 @@ mod tests {
     #[test]
     fn labels_and_the_kind_s_fields_are_found_in_one_pass() {
         let pod = br#"{"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"app":"web","n":"1"},"name":"a"},
-            "spec":{"nodeName":"n1","containers":[{"name":"c"}]},"status":{"phase":"Running","podIP":null}}"#;
+            "spec":{"nodeName":"n1","containers":[{"name":"c"}]},"status":{"phase":"Running","podIP":null,"podIPs":[{"ip":"x"}]}}"#;
         let picked = Selectable::builtin("", "Pod").pick(pod).unwrap();
         assert_eq!(picked.api_version, "v1");
         assert_eq!(picked.labels.get("app"), Some("web"));
-        let fields: Vec<_> = ["spec.nodeName", "status.phase", "spec.hostNetwork", "status.podIP"]
+        let fields: Vec<_> = ["spec.nodeName", "status.phase", "spec.hostNetwork", "status.podIP", "status.podIPs"]
             .map(|field| picked.fields.get(field))
             .into_iter()
             .collect();
-        assert_eq!(fields, [Some("n1"), Some("Running"), Some("false"), Some("")]);
+        assert_eq!(fields, [Some("n1"), Some("Running"), Some("false"), Some(""), Some("")]);
     }
 
     #[test]
