@@ -22,10 +22,14 @@ pub(super) fn prepare(pod: &mut Value, scope: &Scope<'_>) {
             "message": "Scheduling is blocked due to non-empty scheduling gates",
         }]);
     }
-    pod["status"] = status;
+    if let Some(fields) = pod.as_object_mut() {
+        fields.insert("status".into(), status);
+    }
     pod_template::drop_disabled(pod, None);
     let labels = pod.labels().cloned().unwrap_or_default();
-    select_own_labels(&mut pod["spec"], &labels);
+    if let Some(spec) = pod.get_mut("spec") {
+        select_own_labels(spec, &labels);
+    }
     take_profiles_from_annotations(pod, scope);
 }
 
@@ -93,7 +97,7 @@ fn take_profiles_from_annotations(pod: &mut Value, scope: &Scope<'_>) {
                 && let Some(container) = container.as_object_mut()
             {
                 let context = container.entry("securityContext").or_insert_with(|| json!({}));
-                if context.is_null() {
+                if !context.is_object() {
                     *context = json!({});
                 }
                 context["appArmorProfile"] = profile;

@@ -6,6 +6,8 @@ mod ephemeral;
 mod quality;
 mod resize;
 mod status;
+#[cfg(test)]
+mod tests;
 mod update;
 
 use apimachinery::field::{Error, ErrorList, Path};
