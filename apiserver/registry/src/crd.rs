@@ -150,7 +150,7 @@ fn scale(version: &Value) -> Option<ScalePaths> {
     })
 }
 
-/// The name, then what the definition says, or the age where it says nothing.
+/// The name, then what the definition says.
 fn columns(version: &Value) -> Vec<Column> {
     let column = |name: &str, kind: &str, format: &str, path: Option<&str>| Column {
         name: name.into(),
@@ -170,7 +170,8 @@ fn columns(version: &Value) -> Vec<Column> {
                 ..column(text("name"), text("type"), text("format"), Some(text("jsonPath")))
             }
         })),
-        None => columns.push(column("Age", "date", "", Some(".metadata.creationTimestamp"))),
+        // What is shown then is the same for all kinds.
+        None => {}
     }
     columns
 }
