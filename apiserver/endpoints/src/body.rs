@@ -25,6 +25,8 @@ pub enum Body {
     Empty,
     /// One piece.
     Full(Bytes),
+    /// One piece, and a line break behind it.
+    Line(Bytes),
     /// Pieces that are made when the client is ready for them (lists).
     Chunks(Box<dyn Iterator<Item = Bytes> + Send>),
     /// Pieces as they come (watches).
@@ -49,6 +51,11 @@ impl http_body::Body for Body {
                 *self = Self::Empty;
                 Some(bytes)
             }
+            Self::Line(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *self = Self::Full(Bytes::from_static(b"\n"));
+                Some(bytes)
+            }
             Self::Chunks(chunks) => chunks.next(),
             Self::Stream(stream) => std::task::ready!(stream.as_mut().poll_next(cx)),
         };
@@ -58,7 +65,7 @@ impl http_body::Body for Body {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Full(_) | Self::Chunks(_) | Self::Stream(_) => false,
+            Self::Full(_) | Self::Line(_) | Self::Chunks(_) | Self::Stream(_) => false,
         }
     }
 
@@ -66,6 +73,7 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Line(bytes) => SizeHint::with_exact(bytes.len() as u64 + 1),
             Self::Chunks(_) | Self::Stream(_) => SizeHint::default(),
         }
     }
@@ -76,6 +84,7 @@ impl std::fmt::Debug for Body {
         match self {
             Self::Empty => f.write_str("Empty"),
             Self::Full(bytes) => f.debug_tuple("Full").field(bytes).finish(),
+            Self::Line(bytes) => f.debug_tuple("Line").field(bytes).finish(),
             Self::Chunks(_) => f.write_str("Chunks"),
             Self::Stream(_) => f.write_str("Stream"),
         }

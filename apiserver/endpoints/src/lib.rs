@@ -13,6 +13,7 @@ mod discovery;
 mod filters;
 mod handlers;
 pub mod health;
+mod indent;
 pub mod metrics;
 mod negotiation;
 mod openapi;

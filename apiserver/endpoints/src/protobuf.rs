@@ -62,7 +62,7 @@ pub(crate) async fn list(row: &Arc<Row>, shape: Shape, listed: Listed) -> Result
 
 fn encode_list(row: &Row, shape: &Shape, listed: &Listed) -> Result<Bytes, StatusError> {
     // Shapes that no list can have are refused here.
-    shape.head(row)?;
+    shape.head(row, "")?;
     let (api_version, kind) = match shape {
         Shape::Metadata { version, .. } => (format!("meta.k8s.io/{version}"), "PartialObjectMetadataList"),
         _ => (row.api_version(), row.list_kind.as_str()),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use apimachinery::quote::write_go_json;
 use apimachinery::status::{Status, StatusError};
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
@@ -9,12 +10,15 @@ use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
 use crate::body::Body;
+use crate::indent::indented;
 use crate::negotiation::{Accepted, Encoding};
 use crate::protobuf;
 use crate::yaml;
 
 /// Answers larger than this are compressed for clients that accept it (upstream's threshold).
 const GZIP_THRESHOLD: usize = 128 * 1024;
+/// A longer text is not copied for the sake of the line break that it ends with.
+const COPIED: usize = 8 * 1024;
 
 /// How an answer is written: what was negotiated, and whether the client reads gzip.
 #[derive(Clone, Debug, Default)]
@@ -39,29 +43,23 @@ impl Form {
     /// An answer of JSON text made by this server.
     pub(crate) fn json(&self, code: StatusCode, json: Bytes) -> Response<Body> {
         match self.accepted.encoding {
-            _ if self.verbatim() => return self.bytes(code, json),
-            Encoding::Protobuf => return self.encoded(code, protobuf::json(&json)),
-            _ => {}
-        }
-        match apimachinery::json::parse(&json) {
-            Ok(value) => self.value(code, &value),
-            Err(error) => self.status(&StatusError::internal(format!("unable to decode an answer: {error}"))),
+            Encoding::Protobuf => self.encoded(code, protobuf::json(&json)),
+            Encoding::Json if self.accepted.pretty => self.bytes(code, indented(&json).into()),
+            Encoding::Json => self.line(code, json),
+            Encoding::Yaml => match apimachinery::json::parse(&json) {
+                Ok(value) => self.bytes(code, yaml::to_string(&value).into()),
+                Err(error) => {
+                    Self::plain().status(&StatusError::internal(format!("unable to decode an answer: {error}")))
+                }
+            },
         }
     }
 
     /// An answer of a value.
     pub(crate) fn value<T: Serialize>(&self, code: StatusCode, value: &T) -> Response<Body> {
-        let text = match self.accepted.encoding {
-            Encoding::Protobuf => {
-                let object = serde_json::to_value(value).map_err(|error| StatusError::internal(error.to_string()));
-                return self.encoded(code, object.and_then(protobuf::object));
-            }
-            Encoding::Yaml => serde_json::to_value(value).map(|value| yaml::to_string(&value).into_bytes()),
-            Encoding::Json if self.accepted.pretty => serde_json::to_vec_pretty(value),
-            Encoding::Json => serde_json::to_vec(value),
-        };
-        match text {
-            Ok(text) => self.bytes(code, text.into()),
+        let mut json = Vec::with_capacity(512);
+        match write_go_json(&mut json, value) {
+            Ok(()) => self.json(code, json.into()),
             Err(error) => self.status(&StatusError::internal(format!("unable to encode an answer: {error}"))),
         }
     }
@@ -99,6 +97,19 @@ impl Form {
             Ok(envelope) => self.bytes(code, envelope),
             Err(error) => Self::plain().status(&error),
         }
+    }
+
+    /// An answer of JSON text and a line break, which Go's encoder writes after a value.
+    fn line(&self, code: StatusCode, json: Bytes) -> Response<Body> {
+        if json.ends_with(b"\n") {
+            return self.bytes(code, json);
+        }
+        if json.len() > COPIED && !self.gzip {
+            let mut response = respond(code, self.accepted.encoding.media_type());
+            *response.body_mut() = Body::Line(json);
+            return response;
+        }
+        self.bytes(code, [&json[..], b"\n"].concat().into())
     }
 
     fn bytes(&self, code: StatusCode, bytes: Bytes) -> Response<Body> {

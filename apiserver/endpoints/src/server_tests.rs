@@ -371,3 +371,67 @@ async fn discovery_and_openapi_describe_every_row() {
     }
     assert_eq!(fixture.get("/openapi/v2").await.json()["swagger"], "2.0");
 }
+
+/// The places of these words in an answer, each looked for behind the one before.
+#[track_caller]
+fn in_order(answer: &Answer, words: &[&str]) {
+    let text = answer.text();
+    let mut rest = text.as_str();
+    for word in words {
+        let at = rest.find(word).unwrap_or_else(|| panic!("{word} does not come next in {rest}\nof {text}"));
+        rest = &rest[at + word.len()..];
+    }
+}
+
+#[tokio::test]
+async fn answers_have_their_fields_in_gos_order() {
+    let fixture = fixture().await;
+    let object = [
+        r#"{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"a","namespace":"default","uid":""#,
+        r#"","resourceVersion":""#,
+        r#"","creationTimestamp":""#,
+        r#"","labels":{"a":"1","b":"2"},"managedFields":[{"manager":""#,
+        r#"","operation":"Update","apiVersion":"v1","time":""#,
+        r#"","fieldsType":"FieldsV1","fieldsV1":{"f:data":{".":{},"#,
+        r#""data":{"k":"\u003c1\u003e"}}"#,
+    ];
+    let sent = json!({"metadata": {"name": "a", "labels": {"b": "2", "a": "1"}}, "data": {"k": "<1>"}});
+    in_order(&fixture.post(CONFIG_MAPS, &sent).await, &object);
+    let one = fixture.get(&format!("{CONFIG_MAPS}/a")).await;
+    in_order(&one, &object);
+    assert!(one.text().ends_with("}\n"), "a line, as Go's encoder writes: {}", one.text());
+    let list = fixture.get(CONFIG_MAPS).await;
+    in_order(
+        &list,
+        &[
+            r#"{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":""#,
+            r#""},"items":[{"metadata":{"name":"a""#,
+        ],
+    );
+    let page = fixture.get(&format!("{CONFIG_MAPS}?limit=1")).await;
+    in_order(&page, &[r#""metadata":{"resourceVersion":""#, r#""items":["#]);
+    let pretty = fixture.get(&format!("{CONFIG_MAPS}/a?pretty=true")).await;
+    in_order(
+        &pretty,
+        &["{\n  \"kind\": \"ConfigMap\",\n  \"apiVersion\": \"v1\",\n  \"metadata\": {\n    \"name\": \"a\",\n"],
+    );
+    let table = [("accept", "application/json;as=Table;v=v1;g=meta.k8s.io")];
+    let table = fixture.ask("GET", CONFIG_MAPS, &table, "").await;
+    in_order(
+        &table,
+        &[
+            r#"{"kind":"Table","apiVersion":"meta.k8s.io/v1","metadata":{"resourceVersion":""#,
+            r#""},"columnDefinitions":[{"name":"Name","type":"string","#,
+            r#""rows":[{"cells":["#,
+            r#""object":{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/v1","metadata":{"name":"a""#,
+        ],
+    );
+    let missing = fixture.get(&format!("{CONFIG_MAPS}/b")).await;
+    in_order(
+        &missing,
+        &[
+            r#"{"kind":"Status","apiVersion":"v1","metadata":{},"status":"Failure","message":""#,
+            r#""reason":"NotFound","details":{"name":"b","kind":"configmaps"},"code":404}"#,
+        ],
+    );
+}

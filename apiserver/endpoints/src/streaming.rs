@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apimachinery::quote::{go_json, go_json_bytes};
 use apimachinery::status::StatusError;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -22,19 +23,21 @@ pub(crate) fn list(
 ) -> Result<impl Iterator<Item = Bytes> + Send + 'static, StatusError> {
     shape.sort(&mut listed.items);
     let null = listed.items.is_empty() && shape.empty_is_null();
-    let mut head = match &shape {
+    let (mut head, tail) = match &shape {
         Shape::Object => {
-            let api_version = quoted(&row.api_version());
-            format!(r#"{{"apiVersion":{api_version},"items":["#)
+            let (api_version, kind) = (quoted(&row.api_version()), quoted(&row.list_kind));
+            let meta = list_meta(row.is_custom(), &listed);
+            if row.is_custom() {
+                // Untyped lists are sorted by key.
+                (
+                    format!(r#"{{"apiVersion":{api_version},"items":["#),
+                    format!(r#"],"kind":{kind},"metadata":{meta}}}"#),
+                )
+            } else {
+                (format!(r#"{{"kind":{kind},"apiVersion":{api_version},"metadata":{meta},"items":["#), "]}".to_owned())
+            }
         }
-        shape => shape.head(row)?,
-    };
-    let tail = match &shape {
-        Shape::Object => {
-            let kind = quoted(&row.list_kind);
-            format!(r#"],"kind":{kind},"metadata":{}}}"#, list_meta(row.is_custom(), &listed))
-        }
-        shape => shape.tail(&list_meta(false, &listed)),
+        shape => (shape.head(row, &list_meta(false, &listed))?, "]}".to_owned()),
     };
     // The list's brackets: the head ends with the one and the tail begins with the other.
     let tail = if null {
@@ -49,34 +52,25 @@ pub(crate) fn list(
         items: listed.items.into_iter(),
         tail: Some(tail),
         shape,
-        // The objects in a list of a built-in kind do not repeat its version and kind.
-        type_meta: row.is_custom(),
+        row: row.clone(),
         first: true,
     })
 }
 
-/// The `metadata` of a list. Upstream's lists of custom resources always carry `continue`.
-pub(crate) fn list_meta(always_continue: bool, listed: &Listed) -> String {
-    let mut meta = String::from("{");
-    if !listed.continue_token.is_empty() || always_continue {
-        meta.push_str(r#""continue":"#);
-        meta.push_str(&quoted(&listed.continue_token));
-        meta.push(',');
-    }
-    if let Some(remaining) = listed.remaining.filter(|remaining| *remaining > 0) {
-        meta.push_str(r#""remainingItemCount":"#);
-        meta.push_str(itoa::Buffer::new().format(remaining));
-        meta.push(',');
-    }
-    meta.push_str(r#""resourceVersion":"#);
-    meta.push_str(&quoted(&listed.resource_version));
-    meta.push('}');
-    meta
+/// The `metadata` of a list. Untyped lists, those of custom resources, are sorted by key and always carry `continue`.
+pub(crate) fn list_meta(untyped: bool, listed: &Listed) -> String {
+    let remaining = listed.remaining.filter(|remaining| *remaining > 0);
+    let remaining = remaining.map(|remaining| format!(r#""remainingItemCount":{remaining}"#));
+    let resource_version = Some(format!(r#""resourceVersion":{}"#, quoted(&listed.resource_version)));
+    let token = (untyped || !listed.continue_token.is_empty())
+        .then(|| format!(r#""continue":{}"#, quoted(&listed.continue_token)));
+    let fields = if untyped { [token, remaining, resource_version] } else { [resource_version, token, remaining] };
+    format!("{{{}}}", fields.into_iter().flatten().collect::<Vec<_>>().join(","))
 }
 
 /// A JSON string.
 pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    go_json(text)
 }
 
 struct Chunks {
@@ -84,7 +78,7 @@ struct Chunks {
     items: std::vec::IntoIter<Served>,
     tail: Option<String>,
     shape: Shape,
-    type_meta: bool,
+    row: Arc<Row>,
     first: bool,
 }
 
@@ -103,9 +97,10 @@ impl Iterator for Chunks {
                 out.push(b',');
             }
             match &self.shape {
-                Shape::Object if self.type_meta => out.extend_from_slice(item.bytes()),
+                // The objects in a list of a built-in kind do not repeat its version and kind.
+                Shape::Object if self.row.is_custom() => out.extend_from_slice(item.bytes()),
                 Shape::Object => raw::push_without_type_meta(item.bytes(), &mut out),
-                shape => shape.push_item(&item, &mut out),
+                shape => shape.push_item(&self.row, &item, &mut out),
             }
             if out.len() >= CHUNK {
                 return Some(out.into());
@@ -131,7 +126,7 @@ pub(crate) fn watch(row: Arc<Row>, shape: Shape, events: WatchStream) -> impl St
 fn frame(row: &Row, shape: &mut Shape, event: &WatchEvent) -> Bytes {
     let (kind, object) = match shape.event(row, &event.object) {
         Ok(object) => (event.kind, object),
-        Err(error) => (EventKind::Error, serde_json::to_vec(error.status()).unwrap_or_default().into()),
+        Err(error) => (EventKind::Error, go_json_bytes(error.status()).into()),
     };
     let mut out = Vec::with_capacity(object.len() + 40);
     out.extend_from_slice(br#"{"type":""#);

@@ -16,6 +16,7 @@ use admission::{Attributes, Operation};
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
 use serde_json::Value;
+use storage::cacher::{KeyOrder, with_resource_version};
 use storage::{Outcome, Revision};
 
 use crate::allocation::Claims;
@@ -127,22 +128,15 @@ impl Write<'_> {
             let key = self.key(&self.target.name);
             let outcome = match &attempt {
                 Attempt::NoOp(object) | Attempt::DryRun(object) => {
-                    return self.answer(object.clone(), None, current.is_none());
+                    return self.answer(object.clone(), current.is_none());
                 }
-                Attempt::Put { object, stored } => self
-                    .put(&key, expected, stored.clone(), object.name())
-                    .await?
-                    .map(|outcome| (outcome, Some(object))),
-                Attempt::Remove(_) => self
-                    .registry
-                    .backing()
-                    .storage
-                    .compare_and_delete(key.as_bytes(), expected)
-                    .await
-                    .map(|outcome| (outcome, None)),
+                Attempt::Put { object, stored } => self.put(&key, expected, stored.clone(), object.name()).await?,
+                Attempt::Remove(_) => {
+                    self.registry.backing().storage.compare_and_delete(key.as_bytes(), expected).await
+                }
             };
             // Nobody knows of a write that failed whether it was done: what was taken for it stays.
-            if let Ok((outcome, _)) = &outcome {
+            if let Ok(outcome) = &outcome {
                 let done = matches!(outcome, Outcome::Done(_));
                 std::mem::take(&mut claims).settle(self.registry, done).await;
             }
@@ -152,21 +146,21 @@ impl Write<'_> {
                 continue;
             }
             match outcome.map_err(|error| storage_error::write(&error, self.target, "update"))? {
-                (Outcome::Done(revision), Some(object)) => {
-                    return self.answer(object.clone(), Some(revision), current.is_none());
-                }
-                (Outcome::Done(_), None) => match attempt {
+                Outcome::Done(revision) => match attempt {
+                    Attempt::Put { object, stored } => {
+                        return self.answer_stored(object, &stored, revision, current.is_none());
+                    }
                     Attempt::Remove(object) => {
                         self.registry.ended(&self.target.row, &object).await;
-                        return self.answer(object, None, false);
+                        return self.answer(object, false);
                     }
-                    _ => return Err(StatusError::internal("a removal without an object")),
+                    Attempt::NoOp(object) | Attempt::DryRun(object) => return self.answer(object, false),
                 },
-                (Outcome::Mismatch(got), _) => {
+                Outcome::Mismatch(got) => {
                     // Somebody else removed it while this request was about to: that is what was wanted. Where it was
                     // read from the cache it may have been gone before the request came: then it is not found.
                     if let (Attempt::Remove(object), None, true) = (&attempt, &got.kv, fresh) {
-                        return self.answer(object.clone(), None, false);
+                        return self.answer(object.clone(), false);
                     }
                     current = self.current_of(got.kv)?;
                 }
@@ -193,16 +187,16 @@ impl Write<'_> {
                         last = Some(error);
                         if self.was_generated(change, &object) { continue } else { break }
                     }
-                    return self.answer(object, None, true);
+                    return self.answer(object, true);
                 }
-                Attempt::NoOp(object) | Attempt::Remove(object) => return self.answer(object, None, true),
+                Attempt::NoOp(object) | Attempt::Remove(object) => return self.answer(object, true),
             };
             if !matches!(object.resource_version(), "" | "0") {
                 claims.settle(self.registry, false).await;
                 return Err(StatusError::unstructured("resourceVersion should not be set on objects to be created"));
             }
             let key = self.key(object.name());
-            let outcome = self.put(&key, 0, stored, object.name()).await;
+            let outcome = self.put(&key, 0, stored.clone(), object.name()).await;
             match &outcome {
                 Ok(Ok(outcome)) => {
                     let done = matches!(outcome, Outcome::Done(_));
@@ -219,7 +213,7 @@ impl Write<'_> {
                 continue;
             }
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
-                Outcome::Done(revision) => return self.answer(object, Some(revision), true),
+                Outcome::Done(revision) => return self.answer_stored(object, &stored, revision, true),
                 Outcome::Mismatch(got) => {
                     let there = self.current_of(got.kv)?;
                     last = Some(self.already_exists(&object, there.as_ref()));
@@ -393,7 +387,7 @@ impl Write<'_> {
             object = as_stored.clone();
             conversion::to_row(&mut object, row);
         }
-        let stored = self.store.encode(&as_stored)?;
+        let stored = self.store.encode(&as_stored);
         if let Some(current) = current
             && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && current.object == object))
         {
@@ -457,10 +451,27 @@ impl Write<'_> {
         }
     }
 
-    fn answer(&self, mut object: Value, revision: Option<Revision>, created: bool) -> Result<Written, StatusError> {
-        if let Some(revision) = revision {
-            object.set_resource_version(&crate::store::itoa(revision));
+    /// The answer to a write that is done. What is stored of a built-in kind is what is served of it.
+    fn answer_stored(
+        &self,
+        mut object: Value,
+        stored: &[u8],
+        revision: Revision,
+        created: bool,
+    ) -> Result<Written, StatusError> {
+        object.set_resource_version(&crate::store::itoa(revision));
+        let row = &self.target.row;
+        if self.view.is_whole()
+            && !row.is_custom()
+            && row.serves_as_stored()
+            && let Ok(bytes) = with_resource_version(stored, revision, KeyOrder::Declared)
+        {
+            return Ok(Written { object: Served::new(bytes, Arc::new(object)), created });
         }
+        self.answer(object, created)
+    }
+
+    fn answer(&self, object: Value, created: bool) -> Result<Written, StatusError> {
         let shown = if self.view.is_whole() { object } else { self.view.show(&object, &self.target.row)? };
         Ok(Written { object: Served::from_value(Arc::new(shown)), created })
     }

@@ -21,9 +21,14 @@ impl Served {
         Self { bytes, value: None }
     }
 
+    /// An object known as both.
+    pub(crate) fn new(bytes: Bytes, value: Arc<Value>) -> Self {
+        Self { bytes, value: Some(value) }
+    }
+
     /// An object at hand as a value.
     pub fn from_value(value: Arc<Value>) -> Self {
-        Self { bytes: serde_json::to_vec(&*value).map(Bytes::from).unwrap_or_default(), value: Some(value) }
+        Self { bytes: schema::types::to_vec(&value).into(), value: Some(value) }
     }
 
     /// The JSON. Cloning shares it.

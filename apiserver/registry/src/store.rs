@@ -8,9 +8,9 @@ use std::time::Duration;
 use apimachinery::gvk::GroupVersionKind;
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
-use schema::Schema;
+use schema::{Schema, types};
 use serde_json::Value;
-use storage::cacher::{Cacher, Config, Decoded, Decoder};
+use storage::cacher::{Cacher, Config, Decoded, Decoder, KeyOrder};
 use storage::{KeyValue, Revision, Storage};
 
 use crate::selectable::Selectable;
@@ -28,6 +28,8 @@ pub struct Store {
     path: String,
     /// What the objects are kept as.
     gvk: GroupVersionKind,
+    /// How their keys are ordered.
+    order: KeyOrder,
     namespaced: bool,
     selectable: Selectable,
     /// Custom resources: what the stored version does not know is dropped when it is read or written, and its defaults are
@@ -51,6 +53,7 @@ impl Store {
         Self {
             path,
             gvk,
+            order: KeyOrder::Declared,
             namespaced,
             selectable,
             schema: None,
@@ -67,7 +70,16 @@ impl Store {
         selectable: Selectable,
         schema: Option<Schema>,
     ) -> Self {
-        Self { path, gvk, namespaced, selectable, schema, cacher: OnceLock::new(), retired: AtomicBool::new(false) }
+        Self {
+            path,
+            gvk,
+            order: KeyOrder::Sorted,
+            namespaced,
+            selectable,
+            schema,
+            cacher: OnceLock::new(),
+            retired: AtomicBool::new(false),
+        }
     }
 
     /// What the objects are kept as.
@@ -109,6 +121,7 @@ impl Store {
             config.index_field = self.selectable.index_field().map(Into::into);
             let decoder = StoreDecoder {
                 gvk: self.gvk.clone(),
+                order: self.order,
                 selectable: self.selectable.clone(),
                 schema: self.schema.clone(),
             };
@@ -151,14 +164,16 @@ impl Store {
     }
 
     /// The bytes to be stored for an object of the stored version: without resourceVersion and selfLink.
-    pub(crate) fn encode(&self, object: &Value) -> Result<Bytes, StatusError> {
+    ///
+    /// They are in the order in which they are served: who reads them back has nothing to sort.
+    pub(crate) fn encode(&self, object: &Value) -> Bytes {
         let mut object = object.clone();
         let metadata = object.metadata_mut();
         metadata.remove("resourceVersion");
         metadata.remove("selfLink");
         object.set_type_meta(&self.gvk.api_version(), &self.gvk.kind);
         self.prune(&mut object);
-        serde_json::to_vec(&object).map(Bytes::from).map_err(|error| StatusError::internal(error.to_string()))
+        types::to_vec(&object).into()
     }
 }
 
@@ -188,6 +203,7 @@ fn read(bytes: &[u8], gvk: &GroupVersionKind, schema: Option<&Schema>) -> serde_
 /// Makes cache entries: one pass over the bytes where they are already what is served.
 struct StoreDecoder {
     gvk: GroupVersionKind,
+    order: KeyOrder,
     selectable: Selectable,
     schema: Option<Schema>,
 }
@@ -198,12 +214,12 @@ impl Decoder for StoreDecoder {
         let picked = self.selectable.pick(&kv.value).map_err(corrupt)?;
         let as_stored = picked.api_version == self.gvk.api_version();
         if as_stored && self.schema.is_none() {
-            let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision)?;
+            let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision, self.order)?;
             return Ok(Decoded { labels: picked.labels, fields: picked.fields, object });
         }
         let mut object = read(&kv.value, &self.gvk, self.schema.as_ref()).map_err(corrupt)?;
         object.set_resource_version(&itoa(kv.mod_revision));
-        let bytes = Bytes::from(serde_json::to_vec(&object).map_err(corrupt)?);
+        let bytes = Bytes::from(types::to_vec(&object));
         // Conversion and defaults may have changed what selectors see.
         let picked = self.selectable.pick(&bytes).map_err(corrupt)?;
         Ok(Decoded { labels: picked.labels, fields: picked.fields, object: bytes })

@@ -7,6 +7,7 @@ pub(crate) mod root;
 
 use std::sync::Arc;
 
+use apimachinery::quote::go_json_bytes;
 use apimachinery::status::{StatusDetails, StatusError};
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -56,7 +57,7 @@ impl Cache {
 
 impl Document {
     fn new<T: serde::Serialize>(value: &T) -> Self {
-        let json = serde_json::to_vec(value).unwrap_or_default();
+        let json = go_json_bytes(value);
         Self { etag: etag(&json), json: json.into() }
     }
 }

@@ -3,6 +3,7 @@
 
 use std::sync::OnceLock;
 
+use apimachinery::quote::go_json;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::schemars::{JsonSchema, SchemaGenerator};
 use serde_json::Value;
@@ -52,7 +53,7 @@ impl Printer {
                 description,
                 priority: column.priority,
             });
-            serde_json::to_string(&definitions.collect::<Vec<_>>()).unwrap_or_default()
+            go_json(&definitions.collect::<Vec<_>>())
         })
     }
 }

@@ -7,10 +7,12 @@ mod printers;
 
 use std::borrow::Cow;
 
+use apimachinery::quote::{go_json, write_go_json};
 use apimachinery::status::{Reason, StatusError};
 use bytes::Bytes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use registry::{Column, Row, Served, Target};
+use schema::types::Declared;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -105,7 +107,7 @@ impl Columns {
                 let name = column::documentation::<ObjectMeta>("name").unwrap_or_default();
                 let name = Definition { name: "Name", kind: "string", format: "name", description: &name, priority: 0 };
                 let all: Vec<_> = std::iter::once(name).chain(columns.iter().map(Definition::of)).collect();
-                serde_json::to_string(&all).unwrap_or_default().into()
+                go_json(&all).into()
             }
         }
     }
@@ -177,15 +179,15 @@ impl Shape {
                     go_type(row)
                 )));
             }
-            Self::Metadata { version, list: false } => push_metadata(version, object.bytes(), &mut out),
+            Self::Metadata { version, list: false } => push_metadata(row, version, object.bytes(), &mut out),
             Self::Table(printer) => {
-                out.extend_from_slice(printer.head(true).as_bytes());
-                printer.push_row(object, &mut out);
                 let meta = match resource_version(object.bytes()) {
                     "" => "{}".to_owned(),
                     version => format!(r#"{{"resourceVersion":"{version}"}}"#),
                 };
-                out.extend_from_slice(printer.tail(&meta).as_bytes());
+                out.extend_from_slice(printer.head(&meta, true).as_bytes());
+                printer.push_row(row, object, &mut out);
+                out.extend_from_slice(b"]}");
             }
         }
         Ok(out.into())
@@ -197,10 +199,10 @@ impl Shape {
         let mut out = Vec::with_capacity(object.bytes().len() + 256);
         let stated = std::mem::replace(&mut printer.stated, true);
         printer.clock = Clock::now();
-        out.extend_from_slice(printer.head(!stated).as_bytes());
-        printer.push_row(object, &mut out);
         let meta = format!(r#"{{"resourceVersion":"{}"}}"#, resource_version(object.bytes()));
-        out.extend_from_slice(printer.tail(&meta).as_bytes());
+        out.extend_from_slice(printer.head(&meta, !stated).as_bytes());
+        printer.push_row(row, object, &mut out);
+        out.extend_from_slice(b"]}");
         Ok(out.into())
     }
 
@@ -224,52 +226,42 @@ impl Shape {
         }
     }
 
-    /// What comes before the objects of a list, up to the opening bracket.
-    pub(crate) fn head(&self, row: &Row) -> Result<String, StatusError> {
+    /// What comes before the objects of a list, up to the opening bracket; `]}` comes behind them. `meta` is the list's
+    /// metadata.
+    pub(crate) fn head(&self, row: &Row, meta: &str) -> Result<String, StatusError> {
         match self {
             Self::Metadata { list: false, .. } => Err(not_acceptable(format!(
                 "you requested PartialObjectMetadata, but the requested object is a list (*{}List)",
                 go_type(row)
             ))),
-            Self::Metadata { version, .. } => Ok(format!(r#"{{"apiVersion":"meta.k8s.io/{version}","items":["#)),
-            Self::Table(printer) => Ok(printer.head(true)),
+            Self::Metadata { version, .. } => Ok(format!(
+                r#"{{"kind":"PartialObjectMetadataList","apiVersion":"meta.k8s.io/{version}","metadata":{meta},"items":["#
+            )),
+            Self::Table(printer) => Ok(printer.head(meta, true)),
             Self::Object => Ok(String::new()),
         }
     }
 
-    /// What comes behind them, from the closing bracket on; `meta` is the list's metadata.
-    pub(crate) fn tail(&self, meta: &str) -> String {
-        match self {
-            Self::Metadata { .. } => format!(r#"],"kind":"PartialObjectMetadataList","metadata":{meta}}}"#),
-            Self::Table(printer) => printer.tail(meta),
-            Self::Object => String::new(),
-        }
-    }
-
     /// One object of a list.
-    pub(crate) fn push_item(&self, object: &Served, out: &mut Vec<u8>) {
+    pub(crate) fn push_item(&self, row: &Row, object: &Served, out: &mut Vec<u8>) {
         match self {
             Self::Object => out.extend_from_slice(object.bytes()),
-            Self::Metadata { version, .. } => push_metadata(version, object.bytes(), out),
-            Self::Table(printer) => printer.push_row(object, out),
+            Self::Metadata { version, .. } => push_metadata(row, version, object.bytes(), out),
+            Self::Table(printer) => printer.push_row(row, object, out),
         }
     }
 }
 
 impl Printer {
-    fn head(&self, columns: bool) -> String {
+    fn head(&self, meta: &str, columns: bool) -> String {
         let definitions = if columns { self.columns.definitions() } else { "null".into() };
         format!(
-            r#"{{"kind":"Table","apiVersion":"meta.k8s.io/{}","columnDefinitions":{definitions},"rows":["#,
+            r#"{{"kind":"Table","apiVersion":"meta.k8s.io/{}","metadata":{meta},"columnDefinitions":{definitions},"rows":["#,
             self.version
         )
     }
 
-    fn tail(&self, meta: &str) -> String {
-        format!(r#"],"metadata":{meta}}}"#)
-    }
-
-    fn push_row(&self, object: &Served, out: &mut Vec<u8>) {
+    fn push_row(&self, row: &Row, object: &Served, out: &mut Vec<u8>) {
         let bytes = object.bytes();
         let (cells, conditions) = match object.value() {
             Ok(value) => (self.columns.cells(&value, self.clock), self.columns.conditions(&value)),
@@ -277,16 +269,16 @@ impl Printer {
         };
         out.extend_from_slice(br#"{"cells":"#);
         // Writing JSON values to memory does not fail.
-        let _ = serde_json::to_writer(&mut *out, &cells);
+        let _ = write_go_json(out, &cells);
         if let Some(conditions) = conditions {
             out.extend_from_slice(br#","conditions":"#);
-            let _ = serde_json::to_writer(&mut *out, &conditions);
+            let _ = write_go_json(out, &conditions);
         }
         out.extend_from_slice(br#","object":"#);
         match self.include {
             IncludeObject::Object => out.extend_from_slice(bytes),
             IncludeObject::None if !ends_initial_events(bytes) => out.extend_from_slice(b"null"),
-            _ => push_metadata(self.version, bytes, out),
+            _ => push_metadata(row, self.version, bytes, out),
         }
         out.push(b'}');
     }
@@ -298,11 +290,18 @@ fn ends_initial_events(object: &[u8]) -> bool {
     annotations.and_then(|annotations| raw::field(annotations, "k8s.io/initial-events-end")) == Some(br#""true""#)
 }
 
-fn push_metadata(version: &str, object: &[u8], out: &mut Vec<u8>) {
+fn push_metadata(row: &Row, version: &str, object: &[u8], out: &mut Vec<u8>) {
+    let metadata = raw::field(object, "metadata").unwrap_or(b"{}");
     out.extend_from_slice(br#"{"kind":"PartialObjectMetadata","apiVersion":"meta.k8s.io/"#);
     out.extend_from_slice(version.as_bytes());
     out.extend_from_slice(br#"","metadata":"#);
-    out.extend_from_slice(raw::field(object, "metadata").unwrap_or(b"{}"));
+    match apimachinery::json::parse(metadata) {
+        // A custom resource's is sorted; in a type of its own it is in the order of that.
+        Ok(metadata) if row.is_custom() => {
+            let _ = write_go_json(out, &Declared::of("meta.v1", "ObjectMeta", &metadata));
+        }
+        _ => out.extend_from_slice(metadata),
+    }
     out.push(b'}');
 }
 

@@ -109,7 +109,7 @@ impl Registry {
                     }
                     let mut as_stored = object.clone();
                     conversion::convert(&mut as_stored, write.store.gvk());
-                    let stored = write.store.encode(&as_stored)?;
+                    let stored = write.store.encode(&as_stored);
                     if current.stored.as_ref() == Some(&stored) {
                         Ok(Outcome::Done(current.revision))
                     } else {

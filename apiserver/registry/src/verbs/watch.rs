@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apimachinery::quote::go_json_bytes;
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
 use futures::StreamExt;
@@ -129,7 +130,7 @@ fn keep_structure(object: &mut Value) {
 }
 
 fn error_event(error: &StatusError) -> WatchEvent {
-    let bytes = Bytes::from(serde_json::to_vec(error.status()).unwrap_or_default());
+    let bytes = Bytes::from(go_json_bytes(error.status()));
     WatchEvent { kind: EventKind::Error, framed: frame(EventKind::Error, &bytes), object: Served::from_bytes(bytes) }
 }
 

@@ -13,12 +13,14 @@ mod patched;
 mod print;
 mod table;
 
+use std::borrow::Cow;
+
 use apimachinery::diff;
 use apimachinery::field::BadValue;
 use apimachinery::quote::{go_json, go_json_bytes, go_json_indented};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-pub use order::{Declared, fields_v1_order};
+pub use order::Declared;
 pub use patched::{Origin, patched};
 pub use table::{Cardinality, Field, Message, Shape, Table, Type, table};
 
@@ -45,6 +47,12 @@ pub fn bad_value(type_name: &str, value: &Value) -> BadValue {
 /// As [`json`], with each field on a line of its own, indented by one space a level: how diffs see it.
 pub fn json_lines(type_name: &str, value: &Value) -> String {
     go_json_indented(&Typed::named(type_name, value), " ")
+}
+
+/// The fields of a versioned object as the internal type of that name has them: what conversion moves from one field to
+/// another is where it moves it, under versioned names.
+pub fn converted<'a>(type_name: &str, object: &'a Map<String, Value>) -> Cow<'a, Map<String, Value>> {
+    convert::to_internal(type_name, object)
 }
 
 /// The unified diff of two values of a type that upstream's errors show of changes that may not be made.

@@ -1,7 +1,5 @@
 //! The order of an object's keys in upstream's JSON.
 
-use std::cmp::Ordering;
-
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -123,26 +121,42 @@ fn of_object<S: Serializer>(
 /// A FieldsV1, whose keys are written in the order of the path elements they spell.
 fn of_field_set<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
     let Value::Object(set) = value else { return value.serialize(serializer) };
-    let mut entries: Vec<(&String, &Value)> = set.iter().collect();
-    // Sorted keys are in that order already if they are names alone.
-    if entries.iter().any(|(key, _)| !key.starts_with("f:") && *key != ".") {
-        entries.sort_by(|(a, _), (b, _)| fields_v1_order(a, b));
-    }
     let of = |value| Declared { value, kind: Some(Type::Fields) };
+    if set.keys().all(|key| sorts_as_spelt(key)) {
+        return serializer.collect_map(set.iter().map(|(key, value)| (key, of(value))));
+    }
+    let mut entries: Vec<(&String, &Value)> = set.iter().collect();
+    entries.sort_by_cached_key(|(key, _)| Place::of(key));
     serializer.collect_map(entries.into_iter().map(|(key, value)| (key, of(value))))
 }
 
-/// The order of two keys of a FieldsV1: `.`, names, keys of list items, values, positions; keys and values by what they
-/// say. What is no path element comes last.
-pub fn fields_v1_order(a: &str, b: &str) -> Ordering {
-    let element = |key: &str| key.parse::<PathElement>().ok();
-    match (a, b) {
-        (".", ".") => Ordering::Equal,
-        (".", _) => Ordering::Less,
-        (_, ".") => Ordering::Greater,
-        _ => match (element(a), element(b)) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            (a, b) => b.is_some().cmp(&a.is_some()),
-        },
+/// Whether a key of a FieldsV1 is among others of which this holds where its text is: `.`, names, and then strings, which
+/// have nothing in them that sorts before the quote behind them.
+fn sorts_as_spelt(key: &str) -> bool {
+    let quotes = match key.as_bytes() {
+        [b'.'] | [b'f', b':', ..] => return true,
+        [b'k', b':', b'{', b'"', .., b'"', b'}'] => 4,
+        [b'v', b':', b'"', .., b'"'] => 2,
+        _ => return false,
+    };
+    key.bytes().filter(|&byte| byte == b'"').count() == quotes
+        && !key.bytes().any(|byte| matches!(byte, b' ' | b'!' | b'\\'))
+}
+
+/// The place of a key in a FieldsV1: `.`, names, keys of list items, values, positions; keys and values by what they say.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Itself,
+    Element(PathElement),
+    /// What is no path element comes last.
+    Unknown,
+}
+
+impl Place {
+    fn of(key: &str) -> Self {
+        match key {
+            "." => Self::Itself,
+            _ => key.parse().map_or(Self::Unknown, Self::Element),
+        }
     }
 }

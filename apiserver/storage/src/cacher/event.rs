@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::entry::Entry;
 use super::read::Predicate;
-use super::resource_version::with_resource_version;
+use super::resource_version::{KeyOrder, with_resource_version};
 use crate::Revision;
 
 /// The type of a watch event.
@@ -86,9 +86,10 @@ impl SharedEvent {
             return Some(entry.object().clone());
         }
         let object = self.deleted.get_or_init(|| {
-            // The bytes were scanned once already when the revision was first put in, unless a decoder serves
-            // something else than JSON objects; that is passed on as it is.
-            with_resource_version(entry.object(), self.event.revision).unwrap_or_else(|_| entry.object().clone())
+            // The bytes were scanned once already when the revision was first put in, where this one replaces it, unless a
+            // decoder serves something else than JSON objects; that is passed on as it is.
+            with_resource_version(entry.object(), self.event.revision, KeyOrder::Declared)
+                .unwrap_or_else(|_| entry.object().clone())
         });
         Some(object.clone())
     }
@@ -193,7 +194,7 @@ mod tests {
     use crate::cacher::entry::{Decoded, Pairs};
 
     fn entry(revision: Revision, app: &str) -> Arc<Entry> {
-        let object = with_resource_version(br#"{"metadata":{"name":"a"}}"#, revision).unwrap();
+        let object = with_resource_version(br#"{"metadata":{"name":"a"}}"#, revision, KeyOrder::Declared).unwrap();
         let decoded = Decoded { labels: Pairs::from_iter([("app", app)]), fields: Pairs::default(), object };
         Arc::new(Entry::new("/r/a".into(), 3, revision, decoded))
     }
@@ -235,7 +236,7 @@ mod tests {
         };
         let shared = SharedEvent::new(Arc::new(event));
         let (one, two) = (Delivery::change(Kind::Deleted, shared.clone()), Delivery::change(Kind::Deleted, shared));
-        let want = r#"{"type":"DELETED","object":{"metadata":{"resourceVersion":"9","name":"a"}}}"#;
+        let want = r#"{"type":"DELETED","object":{"metadata":{"name":"a","resourceVersion":"9"}}}"#;
         assert_eq!(one.framed().unwrap(), format!("{want}\n"));
         assert_eq!(one.framed().unwrap().as_ptr(), two.framed().unwrap().as_ptr());
         assert_eq!(one.object().unwrap().as_ptr(), two.object().unwrap().as_ptr());

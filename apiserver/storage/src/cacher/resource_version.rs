@@ -8,16 +8,35 @@ use memchr::memchr2;
 
 use crate::{Error, Result, Revision};
 
-/// `object`, a JSON object, with its `metadata.resourceVersion` set to `revision`, as the first field of metadata unless
+/// The order of the keys in an object's metadata, which says where the resourceVersion goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyOrder {
+    /// That in which Go declares the fields: built-in kinds.
+    Declared,
+    /// By name: custom resources.
+    Sorted,
+}
+
+impl KeyOrder {
+    /// Whether `key`, as written in JSON, comes before the resourceVersion.
+    fn is_before(self, key: &[u8]) -> bool {
+        match self {
+            Self::Declared => matches!(key, b"name" | b"generateName" | b"namespace" | b"selfLink" | b"uid"),
+            Self::Sorted => key < b"resourceVersion".as_slice(),
+        }
+    }
+}
+
+/// `object`, a JSON object, with its `metadata.resourceVersion` set to `revision`, at its place in the order of keys unless
 /// a foreign writer stored one, which is then replaced. Missing or null metadata is made. White space after the
 /// object is dropped (upstream stores a newline there, which would break the lines of a watch).
 ///
 /// Reads no further than the end of metadata and builds no tree. [`Error::Corrupt`] if it meets something other than
 /// JSON on the way there, or metadata that is no object.
-pub fn with_resource_version(object: &[u8], revision: Revision) -> Result<Bytes> {
+pub fn with_resource_version(object: &[u8], revision: Revision, order: KeyOrder) -> Result<Bytes> {
     let object = object.trim_ascii_end();
     let mut scanner = Scanner { text: object, at: 0 };
-    let splice = locate(&mut scanner)
+    let splice = locate(&mut scanner, order)
         .ok_or_else(|| Error::Corrupt(format!("not a JSON object with metadata, at byte {}", scanner.at)))?;
     let kept = object.len() - splice.replaced.len();
     let digits = revision.checked_ilog10().unwrap_or(0) as usize + 1;
@@ -45,7 +64,7 @@ impl Splice {
 }
 
 /// Where the resourceVersion of the object at the scanner goes. `None` if it is no JSON object.
-fn locate(scanner: &mut Scanner<'_>) -> Option<Splice> {
+fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Splice> {
     scanner.expect(b'{')?;
     let first = scanner.at;
     let mut empty = true;
@@ -64,7 +83,7 @@ fn locate(scanner: &mut Scanner<'_>) -> Option<Splice> {
                 after: r#""}"#,
             });
         }
-        return locate_in_metadata(scanner);
+        return locate_in_metadata(scanner, order);
     }
     Some(if empty {
         Splice::insert(first, r#""metadata":{"resourceVersion":""#, r#""}"#)
@@ -73,22 +92,27 @@ fn locate(scanner: &mut Scanner<'_>) -> Option<Splice> {
     })
 }
 
-fn locate_in_metadata(scanner: &mut Scanner<'_>) -> Option<Splice> {
+fn locate_in_metadata(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Splice> {
     scanner.expect(b'{')?;
-    let first = scanner.at;
+    // Where the first key stands that comes after it, and where the last value ends.
+    let (mut next, mut end) = (None, scanner.at);
     let mut empty = true;
     while let Some(key) = scanner.next_key(&mut empty)? {
         scanner.peek()?;
         let start = scanner.at;
         scanner.skip_value()?;
-        if scanner.is_key(key, "resourceVersion") {
+        if scanner.is_key(key.clone(), "resourceVersion") {
             return Some(Splice { replaced: start..scanner.at, before: "\"", after: "\"" });
         }
+        if next.is_none() && !order.is_before(&scanner.text[key.clone()]) {
+            next = Some(key.start - 1);
+        }
+        end = scanner.at;
     }
-    Some(if empty {
-        Splice::insert(first, r#""resourceVersion":""#, "\"")
-    } else {
-        Splice::insert(first, r#""resourceVersion":""#, "\",")
+    Some(match next {
+        Some(at) => Splice::insert(at, r#""resourceVersion":""#, "\","),
+        None if empty => Splice::insert(end, r#""resourceVersion":""#, "\""),
+        None => Splice::insert(end, r#","resourceVersion":""#, "\""),
     })
 }
 
@@ -206,66 +230,96 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_revision_is_put_first_into_metadata() {
+    fn the_revision_is_put_at_its_place_in_metadata() {
+        use KeyOrder::{Declared, Sorted};
         let cases = [
             (
-                "ordinary",
-                r#"{"kind":"Pod","metadata":{"name":"a"},"spec":{}}"#,
-                r#"{"kind":"Pod","metadata":{"resourceVersion":"7","name":"a"},"spec":{}}"#,
+                "a built-in kind's",
+                Declared,
+                r#"{"kind":"Pod","metadata":{"name":"a","namespace":"n","uid":"u","generation":1,"labels":{}},"spec":{}}"#,
+                r#"{"kind":"Pod","metadata":{"name":"a","namespace":"n","uid":"u","resourceVersion":"7","generation":1,"labels":{}},"spec":{}}"#,
             ),
-            ("empty metadata", r#"{"metadata":{}}"#, r#"{"metadata":{"resourceVersion":"7"}}"#),
-            ("blank metadata", r#"{"metadata":{ }}"#, r#"{"metadata":{"resourceVersion":"7" }}"#),
-            ("null metadata", r#"{"metadata":null,"a":1}"#, r#"{"metadata":{"resourceVersion":"7"},"a":1}"#),
-            ("no metadata", r#"{"a":1}"#, r#"{"metadata":{"resourceVersion":"7"},"a":1}"#),
-            ("nothing at all", r#"{}"#, r#"{"metadata":{"resourceVersion":"7"}}"#),
+            (
+                "a custom resource's",
+                Sorted,
+                r#"{"metadata":{"generation":1,"name":"a","uid":"u"}}"#,
+                r#"{"metadata":{"generation":1,"name":"a","resourceVersion":"7","uid":"u"}}"#,
+            ),
+            (
+                "last",
+                Declared,
+                r#"{"kind":"Pod","metadata":{"name":"a"},"spec":{}}"#,
+                r#"{"kind":"Pod","metadata":{"name":"a","resourceVersion":"7"},"spec":{}}"#,
+            ),
+            (
+                "first",
+                Declared,
+                r#"{"metadata":{"labels":{"a":"b"},"name":"a"}}"#,
+                r#"{"metadata":{"resourceVersion":"7","labels":{"a":"b"},"name":"a"}}"#,
+            ),
+            ("empty metadata", Declared, r#"{"metadata":{}}"#, r#"{"metadata":{"resourceVersion":"7"}}"#),
+            ("blank metadata", Sorted, r#"{"metadata":{ }}"#, r#"{"metadata":{"resourceVersion":"7" }}"#),
+            ("null metadata", Declared, r#"{"metadata":null,"a":1}"#, r#"{"metadata":{"resourceVersion":"7"},"a":1}"#),
+            ("no metadata", Declared, r#"{"a":1}"#, r#"{"metadata":{"resourceVersion":"7"},"a":1}"#),
+            ("nothing at all", Declared, r#"{}"#, r#"{"metadata":{"resourceVersion":"7"}}"#),
             (
                 "a foreign writer's, first",
+                Declared,
                 r#"{"metadata":{"resourceVersion":"123","name":"a"}}"#,
                 r#"{"metadata":{"resourceVersion":"7","name":"a"}}"#,
             ),
             (
                 "a foreign writer's, last",
-                r#"{"metadata":{"name":"a","resourceVersion":""}}"#,
-                r#"{"metadata":{"name":"a","resourceVersion":"7"}}"#,
+                Sorted,
+                r#"{"metadata":{"name":"a","uid":"u","resourceVersion":""}}"#,
+                r#"{"metadata":{"name":"a","uid":"u","resourceVersion":"7"}}"#,
             ),
             (
                 "one in an annotation is not it",
+                Declared,
                 r#"{"metadata":{"annotations":{"resourceVersion":"1"}}}"#,
                 r#"{"metadata":{"resourceVersion":"7","annotations":{"resourceVersion":"1"}}}"#,
             ),
             (
                 "metadata of a template is not it",
+                Declared,
                 r#"{"data":{"metadata":{"x":"}"}},"metadata":{"name":"a"}}"#,
-                r#"{"data":{"metadata":{"x":"}"}},"metadata":{"resourceVersion":"7","name":"a"}}"#,
+                r#"{"data":{"metadata":{"x":"}"}},"metadata":{"name":"a","resourceVersion":"7"}}"#,
             ),
             (
                 "metadata in a string is not it",
+                Declared,
                 r#"{"data":"\"metadata\":{","metadata":{"name":"\\"}}"#,
-                r#"{"data":"\"metadata\":{","metadata":{"resourceVersion":"7","name":"\\"}}"#,
+                r#"{"data":"\"metadata\":{","metadata":{"name":"\\","resourceVersion":"7"}}"#,
             ),
             (
                 "an escaped key",
+                Declared,
                 r#"{"m\u0065tadata":{"name":"a"}}"#,
-                r#"{"m\u0065tadata":{"resourceVersion":"7","name":"a"}}"#,
+                r#"{"m\u0065tadata":{"name":"a","resourceVersion":"7"}}"#,
             ),
             (
                 "other escaped keys",
+                Declared,
                 r#"{"m\u0066tadata":1,"metadat\n":2,"metadata":{}}"#,
                 r#"{"m\u0066tadata":1,"metadat\n":2,"metadata":{"resourceVersion":"7"}}"#,
             ),
             (
                 "white space",
-                "\n{ \"a\" : [1, {\"b\" : \"]\"}] ,\n\t\"metadata\" : { \"name\" : \"a\" } }\n",
-                "\n{ \"a\" : [1, {\"b\" : \"]\"}] ,\n\t\"metadata\" : {\"resourceVersion\":\"7\", \"name\" : \"a\" } }",
+                Declared,
+                "\n{ \"a\" : [1, {\"b\" : \"]\"}] ,\n\t\"metadata\" : { \"name\" : \"a\" , \"labels\" : {} } }\n",
+                "\n{ \"a\" : [1, {\"b\" : \"]\"}] ,\n\t\"metadata\" : { \"name\" : \"a\" , \"resourceVersion\":\"7\",\"labels\" : {} } }",
             ),
             (
                 "numbers and literals",
+                Declared,
                 r#"{"a":-1.5e3,"b":true,"c":null,"metadata":{"generation":1}}"#,
                 r#"{"a":-1.5e3,"b":true,"c":null,"metadata":{"resourceVersion":"7","generation":1}}"#,
             ),
         ];
-        for (what, stored, served) in cases {
-            let got = with_resource_version(stored.as_bytes(), 7).map_err(|error| panic!("{what}: {error}")).unwrap();
+        for (what, order, stored, served) in cases {
+            let got = with_resource_version(stored.as_bytes(), 7, order);
+            let got = got.map_err(|error| panic!("{what}: {error}")).unwrap();
             assert_eq!(String::from_utf8_lossy(&got), served, "{what}");
         }
     }
@@ -274,8 +328,8 @@ mod tests {
     fn a_new_revision_replaces_the_old_one() {
         let mut object = Bytes::from_static(br#"{"metadata":{"name":"a"}}"#);
         for revision in [0, 9, 10, 99, 100, u64::MAX, 5] {
-            object = with_resource_version(&object, revision).unwrap();
-            let want = format!(r#"{{"metadata":{{"resourceVersion":"{revision}","name":"a"}}}}"#);
+            object = with_resource_version(&object, revision, KeyOrder::Sorted).unwrap();
+            let want = format!(r#"{{"metadata":{{"name":"a","resourceVersion":"{revision}"}}}}"#);
             assert_eq!(String::from_utf8_lossy(&object), want);
         }
     }
@@ -286,7 +340,7 @@ mod tests {
         let end_of_metadata = whole.len() - 1;
         for length in 0..end_of_metadata {
             assert!(
-                with_resource_version(&whole[..length], 7).is_err(),
+                with_resource_version(&whole[..length], 7, KeyOrder::Declared).is_err(),
                 "{}",
                 String::from_utf8_lossy(&whole[..length])
             );
@@ -304,7 +358,7 @@ mod tests {
             r#"{"a":1 "metadata":{}}"#,
             "{,}",
         ] {
-            assert!(with_resource_version(other.as_bytes(), 7).is_err(), "{other}");
+            assert!(with_resource_version(other.as_bytes(), 7, KeyOrder::Sorted).is_err(), "{other}");
         }
     }
 }

@@ -30,7 +30,7 @@ impl Decoder for LabelDecoder {
         Ok(Decoded {
             labels: Pairs::from_iter([("app", label)]),
             fields: Pairs::from_iter([("spec.nodeName", label)]),
-            object: with_resource_version(&kv.value, kv.mod_revision)?,
+            object: with_resource_version(&kv.value, kv.mod_revision, KeyOrder::Declared)?,
         })
     }
 }

@@ -4,6 +4,7 @@ use apimachinery::ObjectExt;
 use apimachinery::field::{Error, ErrorList, Path};
 use apimachinery::validation::{self, NameFn};
 use base64::Engine;
+use schema::types;
 use serde_json::Value;
 
 use crate::strategy::{Facts, GarbageCollection, Recheck, Scope, Strategy};
@@ -186,8 +187,14 @@ fn event_update(object: &Value, old: &Value) -> ErrorList {
     let changed = FIXED.iter().filter(|(field, _)| of(object, field) != of(old, field));
     changed
         .map(|(field, named)| {
-            let value = object.get(*field).cloned().unwrap_or_default();
-            Error::invalid(&Path::new(*named), value, "field is immutable")
+            let value = object.get(*field).unwrap_or(&Value::Null);
+            let shown = match *field {
+                "regarding" => types::bad_value("core.ObjectReference", value),
+                "related" => types::bad_value("*core.ObjectReference", value),
+                "deprecatedSource" => types::bad_value("core.EventSource", value),
+                _ => value.clone().into(),
+            };
+            Error::invalid(&Path::new(*named), shown, "field is immutable")
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use apimachinery::ObjectExt;
 use apimachinery::field::{Error, ErrorList, Path};
+use schema::types;
 use serde_json::{Value, json};
 
 use crate::strategy::{Facts, Generation, Scope, Strategy};
@@ -83,7 +84,11 @@ impl Strategy for Definition {
         let is_stored = |version: &&Value| version.get("storage").and_then(Value::as_bool).unwrap_or(false);
         if versions.iter().filter(is_stored).count() != 1 {
             let words = "must have exactly one version marked as storage version";
-            let value = object.pointer("/spec/versions").cloned().unwrap_or_default();
+            // As conversion leaves them: without what they share.
+            let fields = object.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+            let fields = types::converted("apiextensions.CustomResourceDefinitionSpec", &fields);
+            let versions = fields.get("versions").unwrap_or(&Value::Null);
+            let value = types::bad_value("[]apiextensions.CustomResourceDefinitionVersion", versions);
             errors.push(Error::invalid(&spec.child("versions"), value, words));
         }
         let schemas: Vec<Option<&Value>> = versions.iter().map(|version| schema_of(version)).collect();
