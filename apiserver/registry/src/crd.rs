@@ -161,18 +161,15 @@ fn columns(version: &Value) -> Vec<Column> {
         json_path: path.map(str::to_owned),
     };
     let mut columns = vec![column("Name", "string", "name", None)];
-    match version.get("additionalPrinterColumns").and_then(Value::as_array).filter(|stated| !stated.is_empty()) {
-        Some(stated) => columns.extend(stated.iter().map(|stated| {
-            let text = |field: &str| stated.get(field).and_then(Value::as_str).unwrap_or_default();
-            Column {
-                description: text("description").into(),
-                priority: stated.get("priority").and_then(Value::as_i64).unwrap_or(0),
-                ..column(text("name"), text("type"), text("format"), Some(text("jsonPath")))
-            }
-        })),
-        // What is shown then is the same for all kinds.
-        None => {}
-    }
+    let stated = version.get("additionalPrinterColumns").and_then(Value::as_array);
+    columns.extend(stated.into_iter().flatten().map(|stated| {
+        let text = |field: &str| stated.get(field).and_then(Value::as_str).unwrap_or_default();
+        Column {
+            description: text("description").into(),
+            priority: stated.get("priority").and_then(Value::as_i64).unwrap_or(0),
+            ..column(text("name"), text("type"), text("format"), Some(text("jsonPath")))
+        }
+    }));
     columns
 }
 

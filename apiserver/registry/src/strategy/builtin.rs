@@ -73,6 +73,7 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("batch", "jobs") => stated!(
             plain(SPEC)
                 .orphaning()
+                .warning_of_unsaid_propagation(batch::job::UNSAID_PROPAGATION)
                 .with(workloads::job)
                 .prepared(batch::job::prepare_create, |_, _, _| {})
                 .checked(batch::job::validate, batch::job::validate_update)
@@ -131,6 +132,10 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
             stated!(plain(Facts { unconditional_update: false, ..Facts::DEFAULT }).returned())
         }
         ("storage.k8s.io", "csinodes" | "csidrivers") => stated!(plain(Facts::DEFAULT).returned()),
+        ("resource.k8s.io", "resourceclaims") => stated!(plain(Facts::DEFAULT).with(workloads::resource_claim)),
+        ("resource.k8s.io", "resourceclaimtemplates") => {
+            stated!(plain(Facts::DEFAULT).with(workloads::resource_claim_template))
+        }
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
             stated!(plain(CREATED_BY_PUT).any_name().with(workloads::role_binding))
         }

@@ -150,6 +150,11 @@ pub trait Strategy: Send + Sync + Debug {
         GarbageCollection::DeleteDependents
     }
 
+    /// What upstream warns of when a deletion does not say what happens to dependents.
+    fn unsaid_propagation_warning(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether the answer to a deletion that is done is the object, not a Status.
     fn returns_deleted(&self) -> bool {
         false

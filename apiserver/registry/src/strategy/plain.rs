@@ -26,6 +26,7 @@ pub(super) struct Plain {
     facts: Facts,
     names: NameFn,
     garbage_collection: GarbageCollection,
+    unsaid_propagation: Option<&'static str>,
     returns_deleted: bool,
     rechecks: Recheck,
     defaults: Defaults,
@@ -42,6 +43,7 @@ pub(super) const fn plain(facts: Facts) -> Plain {
         facts,
         names: validation::name_is_dns_subdomain,
         garbage_collection: GarbageCollection::DeleteDependents,
+        unsaid_propagation: None,
         returns_deleted: false,
         rechecks: Recheck::No,
         defaults: |_| {},
@@ -82,6 +84,11 @@ impl Plain {
     /// Dependents stay when nobody says.
     pub const fn orphaning(self) -> Plain {
         Plain { garbage_collection: GarbageCollection::OrphanDependents, ..self }
+    }
+
+    /// With a warning where a deletion does not say what happens to dependents.
+    pub const fn warning_of_unsaid_propagation(self, warning: &'static str) -> Plain {
+        Plain { unsaid_propagation: Some(warning), ..self }
     }
 
     /// A name is whatever a path can hold.
@@ -139,6 +146,10 @@ impl Strategy for Plain {
 
     fn garbage_collection(&self) -> GarbageCollection {
         self.garbage_collection
+    }
+
+    fn unsaid_propagation_warning(&self) -> Option<&'static str> {
+        self.unsaid_propagation
     }
 
     fn returns_deleted(&self) -> bool {

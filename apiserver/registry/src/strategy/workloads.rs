@@ -271,3 +271,34 @@ fn set(fields: &mut Map<String, Value>, name: &str, value: Value) {
         *entry = value;
     }
 }
+
+pub(super) fn resource_claim(object: &mut Value) {
+    device_requests(object, "/spec/devices/requests");
+}
+
+pub(super) fn resource_claim_template(object: &mut Value) {
+    device_requests(object, "/spec/spec/devices/requests");
+}
+
+/// A request of devices wants one, of an exact count, if it does not say.
+fn device_requests(object: &mut Value, pointer: &str) {
+    let requests = object.pointer_mut(pointer).and_then(Value::as_array_mut);
+    for request in requests.into_iter().flatten() {
+        if let Some(exactly) = request.get_mut("exactly").and_then(Value::as_object_mut) {
+            device_request(exactly);
+        }
+        let alternatives = request.get_mut("firstAvailable").and_then(Value::as_array_mut);
+        alternatives.into_iter().flatten().filter_map(Value::as_object_mut).for_each(device_request);
+    }
+}
+
+fn device_request(request: &mut serde_json::Map<String, Value>) {
+    set(request, "allocationMode", json!("ExactCount"));
+    if request.get("allocationMode").and_then(Value::as_str) == Some("ExactCount") {
+        set(request, "count", json!(1));
+    }
+    let tolerations = request.get_mut("tolerations").and_then(Value::as_array_mut);
+    for toleration in tolerations.into_iter().flatten().filter_map(Value::as_object_mut) {
+        set(toleration, "operator", json!("Equal"));
+    }
+}

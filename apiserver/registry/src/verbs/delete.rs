@@ -39,6 +39,14 @@ enum AfterMark {
 }
 
 impl Registry {
+    /// Warns where a kind has something to say about deletions that leave open what happens to dependents.
+    pub(super) fn warn_of_unsaid_propagation(&self, ctx: &RequestContext, row: &Row, options: &DeleteOptions) {
+        let said = options.propagation_policy.is_some() || options.orphan_dependents.is_some();
+        if let (false, Some(warning)) = (said, row.strategy.unsaid_propagation_warning()) {
+            ctx.warnings.warn(warning.to_owned());
+        }
+    }
+
     /// Deletes one object: at once, or by marking it where finalizers or a grace period make it stay.
     ///
     /// # Errors
@@ -50,6 +58,7 @@ impl Registry {
         target: &Target,
         options: &DeleteOptions,
     ) -> Result<Deleted, StatusError> {
+        self.warn_of_unsaid_propagation(ctx, &target.row, options);
         let (object, done) = self.delete_object(ctx, target, options).await?;
         let accepted = !done && options.orphan_dependents == Some(false);
         if done && !target.row.strategy.returns_deleted() {

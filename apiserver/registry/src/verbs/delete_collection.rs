@@ -21,6 +21,7 @@ impl Registry {
         options: &DeleteOptions,
         list: &ListOptions,
     ) -> Result<Listed, StatusError> {
+        self.warn_of_unsaid_propagation(ctx, &target.row, options);
         let listed = self.list(ctx, target, list).await?;
         // One after the other, as upstream does by default: watchers see the deletions in the order of the list.
         for item in &listed.items {

@@ -14,6 +14,9 @@ use crate::strategy::read::{at, deep, flag, has, list, number, number_or_zero, t
 use crate::strategy::{Scope, template};
 use crate::validation::pod;
 
+/// What upstream warns of when the deletion of a job does not say what happens to its pods.
+pub(in crate::strategy) const UNSAID_PROPAGATION: &str = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning";
+
 const UID: &str = "batch.kubernetes.io/controller-uid";
 const NAME: &str = "batch.kubernetes.io/job-name";
 /// The labels' names of before they had a domain.

@@ -115,8 +115,12 @@ impl Strategy for Secret {
             _ => &[],
         };
         for key in required {
-            if entries(object, "data").all(|(known, _)| known != *key) {
-                errors.push(Error::required(&path.key(key), ""));
+            match entries(object, "data").find(|(known, _)| known == key) {
+                None => errors.push(Error::required(&path.key(key), "")),
+                Some((_, value)) if key.starts_with(".docker") => {
+                    errors.extend(not_an_object(value).map(|why| Error::invalid(&path.key(key), REDACTED, why)));
+                }
+                Some(_) => {}
             }
         }
         errors
@@ -132,9 +136,93 @@ impl Strategy for Secret {
         errors
     }
 
+    fn warnings(&self, object: &Value, old: Option<&Value>, _scope: &Scope<'_>) -> Vec<String> {
+        let is_tls = object.get("type").and_then(Value::as_str) == Some("kubernetes.io/tls");
+        let changed = old.is_none_or(|old| old.get("data") != object.get("data"));
+        if is_tls && changed { of_key_pair(object).into_iter().collect() } else { Vec::new() }
+    }
+
     fn rechecks(&self) -> Recheck {
         Recheck::After
     }
+}
+
+/// What errors show instead of a secret.
+const REDACTED: &str = "<secret contents redacted>";
+
+fn decoded(value: &Value) -> Vec<u8> {
+    let text = value.as_str().unwrap_or_default();
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default()
+}
+
+/// Why a value is no JSON object, in the words of Go's decoder.
+fn not_an_object(value: &Value) -> Option<String> {
+    let kind = match apimachinery::json::parse(&decoded(value)) {
+        Err(error) => return Some(error.to_string()),
+        Ok(Value::Object(_) | Value::Null) => return None,
+        Ok(Value::Array(_)) => "array",
+        Ok(Value::String(_)) => "string",
+        Ok(Value::Number(_)) => "number",
+        Ok(Value::Bool(_)) => "bool",
+    };
+    Some(format!("json: cannot unmarshal {kind} into Go value of type map[string]interface {{}}"))
+}
+
+/// What upstream warns of in a certificate and key: what of PEM Go's `tls.X509KeyPair` misses in them.
+fn of_key_pair(object: &Value) -> Option<String> {
+    let input = |name: &str| {
+        let found = entries(object, "data").find(|(key, _)| *key == name);
+        String::from_utf8_lossy(&found.map(|(_, value)| decoded(value)).unwrap_or_default()).into_owned()
+    };
+    let (certificate, key) = (blocks(&input("tls.crt")), blocks(&input("tls.key")));
+    let is_key = |kind: &String| kind == "PRIVATE KEY" || kind.ends_with(" PRIVATE KEY");
+    let is_certificate = |kind: &String| kind == "CERTIFICATE";
+    let missing = |what: &str, wanted: &str, skipped: &[String]| {
+        format!(
+            "tls: failed to find {wanted} PEM block in {what} input after skipping PEM blocks of the following types: [{}]",
+            skipped.join(" ")
+        )
+    };
+    if certificate.is_empty() {
+        Some("tls: failed to find any PEM data in certificate input".to_owned())
+    } else if !certificate.iter().any(is_certificate) {
+        Some(match certificate.as_slice() {
+            [only] if is_key(only) => "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched".to_owned(),
+            skipped => missing("certificate", "\"CERTIFICATE\"", skipped),
+        })
+    } else if key.is_empty() {
+        Some("tls: failed to find any PEM data in key input".to_owned())
+    } else if !key.iter().any(is_key) {
+        Some(match key.as_slice() {
+            [only] if is_certificate(only) => {
+                "tls: found a certificate rather than a key in the PEM for the private key".to_owned()
+            }
+            skipped => missing("key", "PEM block with type ending in \"PRIVATE KEY\"", skipped).replacen(
+                " PEM block in",
+                " in",
+                1,
+            ),
+        })
+    } else {
+        None
+    }
+}
+
+/// The types of the PEM blocks of a text.
+fn blocks(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
+        let Some((kind, body)) = after.split_once("-----") else { break };
+        match body.split_once(&format!("-----END {kind}-----")) {
+            Some((_, after)) => {
+                found.push(kind.to_owned());
+                rest = after;
+            }
+            None => rest = body,
+        }
+    }
+    found
 }
 
 #[derive(Debug)]
@@ -232,4 +320,52 @@ fn immutable(object: &Value, old: &Value, fields: &[&str]) -> ErrorList {
         }
     }
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn encoded(text: &str) -> Value {
+        base64::engine::general_purpose::STANDARD.encode(text).into()
+    }
+
+    #[test]
+    fn a_docker_configuration_is_a_json_object() {
+        for (text, why) in [
+            ("{}", None),
+            ("not json", Some("invalid character 'o' in literal null (expecting 'u')")),
+            ("\"x\"", Some("json: cannot unmarshal string into Go value of type map[string]interface {}")),
+        ] {
+            assert_eq!(not_an_object(&encoded(text)).as_deref(), why, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_or_key_costs_a_warning() {
+        let block = |kind: &str| format!("-----BEGIN {kind}-----\nAA==\n-----END {kind}-----\n");
+        let (certificate, key) = (block("CERTIFICATE"), block("RSA PRIVATE KEY"));
+        for (cert, private, warning) in [
+            (certificate.as_str(), key.as_str(), None),
+            ("", key.as_str(), Some("tls: failed to find any PEM data in certificate input")),
+            (certificate.as_str(), "x", Some("tls: failed to find any PEM data in key input")),
+            (
+                key.as_str(),
+                key.as_str(),
+                Some(
+                    "tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched",
+                ),
+            ),
+            (
+                certificate.as_str(),
+                certificate.as_str(),
+                Some("tls: found a certificate rather than a key in the PEM for the private key"),
+            ),
+        ] {
+            let secret = json!({"data": {"tls.crt": encoded(cert), "tls.key": encoded(private)}});
+            assert_eq!(of_key_pair(&secret).as_deref(), warning, "{cert}{private}");
+        }
+    }
 }
