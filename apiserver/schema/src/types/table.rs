@@ -205,15 +205,16 @@ impl Table {
 
     /// Reads the data, which is part of the program: a test reads all of it.
     fn parse(data: &'static str) -> Table {
-        let mut index: HashMap<(&str, &str), usize> = HashMap::new();
+        // Types are named before they are stated: a first look is at the lines that name them.
+        let mut index: HashMap<(&str, &str), usize> = HashMap::with_capacity(1024);
         let mut package = "";
-        for words in rows(data) {
-            match words[..] {
-                ["package", name, ..] => package = name,
-                [first, name] if !is_number(first) => {
+        for line in lines(data).filter(|line| !line.starts_with(|first: char| first.is_ascii_digit())) {
+            match line.split_once(' ') {
+                Some(("package", rest)) => package = rest.split(' ').next().unwrap_or(rest),
+                Some((_, name)) => {
                     index.insert((package, name), index.len());
                 }
-                _ => {}
+                None => {}
             }
         }
         let mut table = Table {
@@ -225,8 +226,9 @@ impl Table {
         let mut api_version = None;
         let mut fields = Vec::new();
         let mut current: Option<(&'static str, &'static str)> = None;
-        for words in rows(data) {
-            match words[..] {
+        for line in lines(data) {
+            let (words, count) = words(line);
+            match words[..count] {
                 ["package", name, ref version @ ..] => {
                     table.close(&mut current, &mut fields);
                     package = name;
@@ -244,7 +246,7 @@ impl Table {
                     }
                     current = Some((name, form));
                 }
-                _ => panic!("{package}: {words:?}"),
+                _ => panic!("{package}: {line}"),
             }
         }
         table.close(&mut current, &mut fields);
@@ -268,12 +270,15 @@ impl Table {
     }
 }
 
-fn rows(data: &'static str) -> impl Iterator<Item = Vec<&'static str>> {
-    data.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect())
+fn lines(data: &'static str) -> impl Iterator<Item = &'static str> {
+    data.lines().filter(|line| !line.starts_with('#'))
 }
 
-fn is_number(word: &str) -> bool {
-    word.bytes().all(|byte| byte.is_ascii_digit())
+/// The words of a line, and how many there are: at most four.
+fn words(line: &'static str) -> ([&'static str; 4], usize) {
+    let mut words = [""; 4];
+    let count = words.iter_mut().zip(line.split(' ')).map(|(place, word)| *place = word).count();
+    (words, count)
 }
 
 impl Shape {
