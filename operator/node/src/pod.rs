@@ -11,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::{SignedDuration, Timestamp};
 
 /// Annotation of a Pod: its containers end after this many seconds. Without it those of a Job end after
-/// [`JOB_SECONDS`], and others run until they are deleted.
+/// `JOB_SECONDS`, and others run until they are deleted.
 pub const RUN_SECONDS: &str = "coxswain.dev/simulated-run-seconds";
 /// Annotation of a Pod: the exit code with which its containers end; 0 without it.
 pub const EXIT_CODE: &str = "coxswain.dev/simulated-exit-code";

@@ -1,6 +1,6 @@
 //! Recording what a Kubernetes API server answers to a list of requests, and comparing another server with that.
 //!
-//! A [`Scenario`] is the list; with the answers of one server it is a recording. [`run`] sends it and gives the
+//! A [`Scenario`] is the list; with the answers of one server it is a recording. [`run()`] sends it and gives the
 //! answers in a form in which those of two servers can be compared ([`normalise`]). `tests/upstream/README.md` has the
 //! format; the program `parity` is this for any cluster that a kubeconfig names.
 

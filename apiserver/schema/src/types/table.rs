@@ -143,7 +143,7 @@ pub enum Type {
     Raw,
     /// JSON text in a message's field 1: `FieldsV1`, whose keys are in the order of path elements.
     Fields,
-    /// An index into [`Table::messages`].
+    /// An index into `Table::messages`.
     Message(usize),
 }
 

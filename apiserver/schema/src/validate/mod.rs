@@ -1,7 +1,7 @@
 //! Validation of custom resources: every keyword of their schemas, in upstream's words and order.
 //!
 //! One pass each, as upstream does it: the OpenAPI keywords ([`mod@keywords`]), the metadata of embedded objects
-//! ([`embedded`]), the uniqueness of list items ([`lists`]). Rules in CEL come after these; what they need to know of
+//! ([`embedded()`]), the uniqueness of list items ([`lists()`]). Rules in CEL come after these; what they need to know of
 //! the errors before is in [`rules_not_checked`].
 
 mod embedded;
