@@ -55,22 +55,30 @@ fn of_library(function: &str, overload: &str, values: &[Value<'_>], result: Opti
     })
 }
 
+/// Whether an overload reads both its values as far as the shorter one goes: equality, and the order of text and bytes.
+pub(crate) fn compares_lengths(overload: &str) -> bool {
+    matches!(
+        overload,
+        "less_string"
+            | "greater_string"
+            | "less_equals_string"
+            | "greater_equals_string"
+            | "less_bytes"
+            | "greater_bytes"
+            | "less_equals_bytes"
+            | "greater_equals_bytes"
+            | "equals"
+            | "not_equals"
+    )
+}
+
 fn of_standard(overload: &str, values: &[Value<'_>]) -> u64 {
     let sizes = (size(values, 0), size(values, 1));
     match overload {
         "starts_with_string" | "ends_with_string" | "string_to_bytes" | "bytes_to_string" | "strings_quote"
         | "string_format" => scaled(sizes.0, PER_CHARACTER),
         "in_list" => sizes.1,
-        "less_string"
-        | "greater_string"
-        | "less_equals_string"
-        | "greater_equals_string"
-        | "less_bytes"
-        | "greater_bytes"
-        | "less_equals_bytes"
-        | "greater_equals_bytes"
-        | "equals"
-        | "not_equals" => scaled(sizes.0.min(sizes.1), PER_CHARACTER),
+        overload if compares_lengths(overload) => scaled(sizes.0.min(sizes.1), PER_CHARACTER),
         "add_string" | "add_bytes" => scaled(sizes.0 + sizes.1, PER_CHARACTER),
         "matches_string" => matching(sizes.0, sizes.1),
         "contains_string" => scaled(sizes.0, PER_CHARACTER) * scaled(sizes.1, PER_CHARACTER),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::lexer::is_reserved;
 use crate::types::Type;
 
 /// The largest request upstream reckons with, in bytes.
@@ -206,33 +207,6 @@ fn list_type(schema: &Json) -> ListType {
         }
         _ => ListType::Atomic,
     }
-}
-
-fn is_reserved(word: &str) -> bool {
-    const WORDS: [&str; 21] = [
-        "true",
-        "false",
-        "null",
-        "in",
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "for",
-        "function",
-        "if",
-        "import",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "return",
-        "var",
-        "void",
-        "while",
-    ];
-    WORDS.contains(&word)
 }
 
 /// A property's name as expressions write it: upstream's `Escape`. `None` if they cannot.

@@ -36,6 +36,34 @@ const SYMBOLS: [&str; 24] = [
     "/", "%",
 ];
 
+/// Whether a word is the language's own, so that no variable can have its name.
+pub(crate) fn is_reserved(word: &str) -> bool {
+    const WORDS: [&str; 21] = [
+        "true",
+        "false",
+        "null",
+        "in",
+        "as",
+        "break",
+        "const",
+        "continue",
+        "else",
+        "for",
+        "function",
+        "if",
+        "import",
+        "let",
+        "loop",
+        "package",
+        "namespace",
+        "return",
+        "var",
+        "void",
+        "while",
+    ];
+    WORDS.contains(&word)
+}
+
 /// The tokens of `text`, the last of them [`TokenKind::End`]; what is no token is an issue, and passed over.
 pub(crate) fn tokens<'a>(text: &'a str, issues: &mut Vec<Issue>) -> Vec<Token<'a>> {
     let mut lexer = Lexer { text, at: 0, offset: 0 };

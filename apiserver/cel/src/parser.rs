@@ -5,7 +5,7 @@ mod macros;
 use std::sync::Arc;
 
 use crate::ast::{Ast, Entry, Expr, Field, Id, Kind, Literal, operator};
-use crate::lexer::{Token, TokenKind, tokens};
+use crate::lexer::{Token, TokenKind, is_reserved, tokens};
 use crate::source::Issue;
 use crate::unquote;
 
@@ -21,27 +21,6 @@ const MAX_RECOVERIES: usize = 30;
 /// What an operand begins with, as cel-go's parser lists it.
 const OPERAND: &str =
     "{'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER}";
-
-/// Words that are no variables.
-const RESERVED: [&str; 17] = [
-    "as",
-    "break",
-    "const",
-    "continue",
-    "else",
-    "for",
-    "function",
-    "if",
-    "import",
-    "let",
-    "loop",
-    "package",
-    "namespace",
-    "return",
-    "var",
-    "void",
-    "while",
-];
 
 /// The tree of `text`, its macros expanded; or what is wrong with it.
 pub fn parse(text: &str) -> Result<Ast, Vec<Issue>> {
@@ -474,7 +453,7 @@ impl<'a> Parser<'a> {
         if let Some(message) = self.message_name(&full) {
             return self.message(message);
         }
-        if RESERVED.contains(&name.text) {
+        if is_reserved(name.text) {
             let error =
                 self.issue(dot.map_or(name.offset, |dot| dot.offset), format!("reserved identifier: {}", name.text));
             if self.take("(").is_some() {

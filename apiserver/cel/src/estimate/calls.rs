@@ -3,7 +3,7 @@
 use super::range::Range;
 use super::{Entries, Estimate};
 use crate::ast::{Expr, Kind, Literal};
-use crate::cost::{PER_CHARACTER, PER_PATTERN_CHARACTER};
+use crate::cost::{PER_CHARACTER, PER_PATTERN_CHARACTER, compares_lengths};
 use crate::types::Type;
 
 /// A call of one overload, with the costs of its arguments.
@@ -229,20 +229,7 @@ impl Estimate<'_> {
                 let own = if overload == "add_list" { Range::fixed(1) } else { size.scaled(PER_CHARACTER) };
                 CallEstimate::sized(own.add(costs), size)
             }
-            (
-                "less_string"
-                | "greater_string"
-                | "less_equals_string"
-                | "greater_equals_string"
-                | "less_bytes"
-                | "greater_bytes"
-                | "less_equals_bytes"
-                | "greater_equals_bytes"
-                | "equals"
-                | "not_equals",
-                _,
-                [left, right],
-            ) => {
+            (overload, _, [left, right]) if compares_lengths(overload) => {
                 let max = self.size_or_unknown(left).max.min(self.size_or_unknown(right).max);
                 CallEstimate::of(Range { min: u64::from(max > 0), max }.scaled(PER_CHARACTER).add(costs))
             }

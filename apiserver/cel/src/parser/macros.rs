@@ -165,11 +165,10 @@ impl Parser<'_> {
     /// `target.hasValue() ? optional.of(bind(variable, target.value(), value)) : optional.none()`
     fn optional_map(&mut self, at: usize, wrap: bool, target: Expr, mut arguments: Vec<Expr>) -> Expr {
         let value = arguments.pop().unwrap_or(Expr { id: 0, kind: Kind::Error });
-        let Some(Expr { id, kind: Kind::Ident(variable) }) = arguments.pop() else {
+        let Some(Expr { kind: Kind::Ident(variable), .. }) = arguments.pop() else {
             let macro_name = if wrap { "optMap()" } else { "optFlatMap()" };
             return self.issue(at, format!("{macro_name} variable name must be a simple identifier"));
         };
-        let _ = id;
         let member = |parser: &mut Self, function: &str, target: Expr| {
             parser.node(
                 at,
