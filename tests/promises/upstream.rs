@@ -1,5 +1,5 @@
-//! Objects, patches, lists and watches answer as kube-apiserver does: what it answered to the scenarios in
-//! `tests/upstream/` is compared with what Coxswain answers.
+//! Coxswain answers as kube-apiserver does: what it answered to the scenarios in `tests/upstream/` is compared with what
+//! Coxswain answers.
 //!
 //! What is not alike yet is listed in `tests/upstream/known-gaps.txt`. A difference that is not listed fails, and so
 //! does a listed one that is gone: the list can only shrink.
@@ -17,6 +17,8 @@ on_each_store!(recorded_exchanges_are_answered_as_upstream_answers_them);
 /// As the recorded server was set up: controllers, but nobody who runs Pods.
 const SET_UP: [&str; 6] =
     ["--nodes", "0", "--without", "scheduler,admission-webhook", "--disable-admission-plugins", "ServiceAccount"];
+/// What is replayed. `authz` waits for authorization that is enforced.
+const AREAS: [&str; 5] = ["objects", "patch", "watch", "crd", "kinds"];
 /// Scenarios at once.
 const JOBS: usize = 6;
 /// Differences that are shown in full.
@@ -35,7 +37,7 @@ fn recorded_exchanges_are_answered_as_upstream_answers_them(store: Store) {
     let list = recordings().join("known-gaps.txt");
     let gaps = Gaps::parse(&std::fs::read_to_string(&list).unwrap())
         .unwrap_or_else(|error| panic!("{}, {error}", list.display()));
-    let scenarios = read(&recordings());
+    let scenarios: Vec<Scenario> = AREAS.iter().flat_map(|area| read(&recordings().join(area))).collect();
     let plane = ControlPlane::start_with(Part::Everything, store, &SET_UP);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let outcomes = runtime.block_on(async {
