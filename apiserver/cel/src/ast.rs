@@ -1,13 +1,17 @@
 //! The tree of an expression.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use crate::places::Places;
+use crate::value::Value;
 
 /// The number of an expression in its tree, from 1; what is known of it (place, type, overloads) is kept by it.
 pub type Id = u32;
 
 /// One node.
 #[derive(Clone, Debug)]
-pub struct Expr {
+pub(crate) struct Expr {
     /// Its number.
     pub id: Id,
     /// What it is.
@@ -18,13 +22,30 @@ impl Expr {
     /// The nodes right below, in the order in which they stand.
     pub(crate) fn children(&self) -> Vec<&Expr> {
         match &self.kind {
-            Kind::Literal(_) | Kind::Ident(_) | Kind::Error => Vec::new(),
+            Kind::Literal(_) | Kind::Ident(_) | Kind::Constant(_) | Kind::Error => Vec::new(),
+            Kind::Member { item, .. } => vec![item],
             Kind::Select { operand, .. } => vec![operand],
             Kind::Call { target, arguments, .. } => target.as_deref().into_iter().chain(arguments).collect(),
             Kind::List { elements, .. } => elements.iter().collect(),
             Kind::Map(entries) => entries.iter().flat_map(|entry| [&entry.key, &entry.value]).collect(),
             Kind::Struct { fields, .. } => fields.iter().map(|field| &field.value).collect(),
             Kind::Comprehension(of) => vec![&of.range, &of.initial, &of.condition, &of.step, &of.result],
+        }
+    }
+
+    /// [`Expr::children`], to be changed.
+    pub(crate) fn children_mut(&mut self) -> Vec<&mut Expr> {
+        match &mut self.kind {
+            Kind::Literal(_) | Kind::Ident(_) | Kind::Constant(_) | Kind::Error => Vec::new(),
+            Kind::Member { item, .. } => vec![item],
+            Kind::Select { operand, .. } => vec![operand],
+            Kind::Call { target, arguments, .. } => target.as_deref_mut().into_iter().chain(arguments).collect(),
+            Kind::List { elements, .. } => elements.iter_mut().collect(),
+            Kind::Map(entries) => entries.iter_mut().flat_map(|entry| [&mut entry.key, &mut entry.value]).collect(),
+            Kind::Struct { fields, .. } => fields.iter_mut().map(|field| &mut field.value).collect(),
+            Kind::Comprehension(of) => {
+                vec![&mut of.range, &mut of.initial, &mut of.condition, &mut of.step, &mut of.result]
+            }
         }
     }
 
@@ -37,7 +58,7 @@ impl Expr {
 
 /// What a node is.
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A constant.
     Literal(Literal),
     /// A variable, or a type's name.
@@ -54,6 +75,10 @@ pub enum Kind {
     Struct { name: Arc<str>, fields: Vec<Field> },
     /// A macro's loop.
     Comprehension(Box<Comprehension>),
+    /// A value that is known before evaluation; made by the plan.
+    Constant(Value<'static>),
+    /// `item in [constants]`; made by the plan.
+    Member { item: Box<Expr>, items: Places<'static, ()> },
     /// What could not be read; an issue tells of it.
     Error,
 }
@@ -131,11 +156,15 @@ impl Ast {
         self.offsets.get((id as usize).wrapping_sub(1)).copied()
     }
 
-    /// Whether a node is the variable of that name.
-    pub fn uses(&self, variable: &str) -> bool {
-        let mut found = false;
-        self.root.visit(&mut |expr| found |= matches!(&expr.kind, Kind::Ident(name) if **name == *variable));
-        found
+    /// The names in it.
+    pub fn names(&self) -> BTreeSet<Arc<str>> {
+        let mut names = BTreeSet::new();
+        self.root.visit(&mut |expr| {
+            if let Kind::Ident(name) = &expr.kind {
+                names.insert(name.clone());
+            }
+        });
+        names
     }
 }
 

@@ -152,7 +152,7 @@ impl Checker<'_> {
                 self.undeclared(id, &name);
             }
             Kind::Comprehension(comprehension) => self.comprehension(id, comprehension),
-            Kind::Error => self.set(id, Type::Error),
+            Kind::Constant(_) | Kind::Member { .. } | Kind::Error => self.set(id, Type::Error),
         }
     }
 

@@ -14,7 +14,44 @@ fn scaled(size: u64, factor: f64) -> u64 {
 
 /// The cost of a call of `overload` (empty if it is one of several) with its values and result.
 pub(crate) fn of_call(function: &str, overload: &str, values: &[Value<'_>], result: Option<&Value<'_>>) -> u64 {
-    of_library(function, overload, values, result).unwrap_or_else(|| of_standard(overload, values))
+    of_extension(overload, values, result)
+        .or_else(|| of_library(function, overload, values, result))
+        .unwrap_or_else(|| of_standard(overload, values))
+}
+
+/// The costs that cel-go's own extensions bring for their overloads.
+fn of_extension(overload: &str, values: &[Value<'_>], result: Option<&Value<'_>>) -> Option<u64> {
+    let list = |factor: f64, size: u64| Some((size as f64 * factor) as u64 + 1 + 10);
+    match overload {
+        "list_sets_contains_list" | "list_sets_intersects_list" | "list_sets_equivalent_list" => {
+            let pairs = size(values, 0).saturating_mul(size(values, 1));
+            let times = if overload == "list_sets_equivalent_list" { 2 } else { 1 };
+            Some(pairs.saturating_mul(times).saturating_add(1))
+        }
+        "list_slice" | "lists_range" | "list_reverse" => list(1.0, result.map_or(1, Value::cost_size)),
+        "list_flatten" | "list_flatten_int" => {
+            let depth = match values.get(1) {
+                Some(Value::Int(depth)) => *depth as f64,
+                _ => 1.0,
+            };
+            list(depth, size(values, 0))
+        }
+        "list_distinct" => compared_with_itself(values.first()?),
+        _ if overload.ends_with("_sort") => compared_with_itself(values.first()?),
+        _ if overload.ends_with("_sortByAssociatedKeys") => compared_with_itself(values.get(1)?),
+        _ => None,
+    }
+}
+
+/// Every item compared with every other.
+fn compared_with_itself(value: &Value<'_>) -> Option<u64> {
+    let Value::List(list) = value else { return None };
+    let factor = match list.get(0) {
+        Some(Ok(Value::String(_) | Value::Bytes(_))) => 2.0 + PER_CHARACTER,
+        _ => 2.0,
+    };
+    let pairs = (list.len() as u64).saturating_mul(list.len() as u64);
+    Some((pairs as f64 * factor) as u64 + 1 + 10)
 }
 
 fn size(values: &[Value<'_>], at: usize) -> u64 {
@@ -28,9 +65,7 @@ fn matching(text: u64, pattern: u64) -> u64 {
 fn of_library(function: &str, overload: &str, values: &[Value<'_>], result: Option<&Value<'_>>) -> Option<u64> {
     let first = size(values, 0);
     Some(match function {
-        "isSorted" | "sum" | "max" | "min" | "indexOf" | "lastIndexOf" | "includes" => {
-            values.first().map_or(0, traversal)
-        }
+        "isSorted" | "sum" | "max" | "min" | "indexOf" | "lastIndexOf" => values.first().map_or(0, traversal),
         "url" | "lowerAscii" | "upperAscii" | "substring" | "trim" | "cidr" | "isIP" | "isCIDR" | "quantity"
         | "isQuantity" | "semver" | "isSemver" => scaled(first, PER_CHARACTER),
         "replace" | "split" | "ip.isCanonical" => scaled(first, 2.0 * PER_CHARACTER),

@@ -17,6 +17,8 @@ pub struct DeclType {
     pub(crate) kind: DeclKind,
     /// The most elements, characters or entries that it may have.
     pub(crate) max_elements: u64,
+    /// Whether it may be null.
+    pub(crate) nullable: bool,
     /// The least bytes that it takes in JSON.
     min_size: i64,
 }
@@ -85,10 +87,15 @@ impl DeclType {
     }
 
     fn simple(kind: DeclKind, max_elements: i64, min_size: i64) -> Self {
-        Self { kind, max_elements: u64::try_from(max_elements).unwrap_or(0), min_size }
+        Self { kind, max_elements: u64::try_from(max_elements).unwrap_or(0), nullable: false, min_size }
     }
 
     fn read(schema: &Json, name: &str, resource_root: bool) -> Option<Self> {
+        let nullable = schema.get("nullable").and_then(Json::as_bool).unwrap_or(false);
+        Self::read_present(schema, name, resource_root).map(|decl| Self { nullable, ..decl })
+    }
+
+    fn read_present(schema: &Json, name: &str, resource_root: bool) -> Option<Self> {
         let number = |key: &str| schema.get(key).and_then(Json::as_i64).map(|number| number.max(0));
         let max_length = number("maxLength");
         if schema.get("x-kubernetes-int-or-string").and_then(Json::as_bool).unwrap_or(false) {

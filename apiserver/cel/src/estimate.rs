@@ -65,7 +65,8 @@ impl Estimate<'_> {
 
     fn cost(&mut self, expr: &Expr) -> Range {
         match &expr.kind {
-            Kind::Literal(_) | Kind::Error => Range::ZERO,
+            Kind::Literal(_) | Kind::Constant(_) | Kind::Error => Range::ZERO,
+            Kind::Member { item, .. } => self.cost(item),
             Kind::Ident(name) => {
                 let place = self.local(name).map_or_else(|| vec![name.clone()], |local| local.place.clone());
                 self.paths.insert(expr.id, place);
@@ -255,8 +256,8 @@ impl Estimate<'_> {
             return Some(Range::fixed(own as u64));
         }
         let place = self.place(expr);
-        let accumulated = place.first().is_some_and(|first| first.starts_with('@'));
-        if !accumulated && let Some(size) = self.declared(&place) {
+        // As upstream, the elements of what is made in the expression are sized as the whole value is.
+        if let Some(size) = self.declared(&place) {
             self.sizes.insert(expr.id, size);
             return Some(size);
         }

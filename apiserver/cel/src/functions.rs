@@ -16,6 +16,7 @@ use apimachinery::quantity::Quantity;
 use regex::Regex;
 
 pub(crate) use net::{Address, Network};
+pub(crate) use optional::inserted;
 pub(crate) use semver::Semver;
 pub(crate) use strings::compile as compile_pattern;
 pub(crate) use url::Url;
@@ -75,10 +76,11 @@ pub(crate) fn shown(value: &Value<'_>) -> String {
     text_format::plain(value)
 }
 
-/// Calls `function`, whose receiver is the first value if it is a `member`. `pattern` is the regular expression that
-/// stands in the call as a constant.
+/// Calls `function`, whose receiver is the first value if it is a `member`; `overload` is empty if it is one of several.
+/// `pattern` is the regular expression that stands in the call as a constant.
 pub(crate) fn call<'a>(
     function: &str,
+    overload: &str,
     member: bool,
     values: &[Value<'a>],
     pattern: Option<&Regex>,
@@ -97,7 +99,7 @@ pub(crate) fn call<'a>(
         _ => numbers::call(function, values)
             .or_else(|| time::call(function, values))
             .or_else(|| strings::call(function, values, pattern))
-            .or_else(|| lists::call(function, values))
+            .or_else(|| lists::call(function, overload, values))
             .or_else(|| optional::call(function, values))
             .or_else(|| quantity::call(function, values))
             .or_else(|| net::call(function, member, values))

@@ -1,4 +1,7 @@
-//! Evaluates a checked tree, and reckons what that costs.
+//! Evaluates a planned tree, and reckons what that costs.
+
+mod attributes;
+mod loops;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,10 +9,12 @@ use std::sync::Arc;
 
 use regex::Regex;
 
-use crate::ast::{Comprehension, Expr, Kind, Literal, operator};
+use crate::ast::{Entry, Expr, Kind, Literal, operator};
 use crate::checker::Checked;
 use crate::functions;
-use crate::value::{List, Map, Text, Value};
+use crate::value::{Text, Value};
+use attributes::{begins_with_choice, is_attribute};
+use loops::accumulates;
 
 /// Why there is no value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,12 +54,26 @@ pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 pub(crate) fn evaluate<'a>(
     checked: &'a Checked,
     regexes: &'a HashMap<u32, Regex>,
-    variables: Vec<(Arc<str>, Value<'a>)>,
+    variables: Vec<(Arc<str>, Result<Value<'a>>)>,
     limit: u64,
 ) -> (Result<Value<'a>>, u64) {
-    let mut interpreter = Interpreter { checked, regexes, scope: variables, cost: 0, limit };
+    let scope = variables.into_iter().map(|(name, value)| Slot { name, held: Held::Known(value) }).collect();
+    let mut interpreter = Interpreter { checked, regexes, scope, cost: 0, limit };
     let value = interpreter.eval(&checked.ast.root);
     (value, interpreter.cost)
+}
+
+/// A variable of the scope.
+struct Slot<'a> {
+    name: Arc<str>,
+    held: Held<'a>,
+}
+
+enum Held<'a> {
+    /// Its value, or what went wrong when it was made.
+    Known(Result<Value<'a>>),
+    /// An accumulator that nobody has asked for yet.
+    Initial(&'a Expr),
 }
 
 struct Interpreter<'a> {
@@ -62,7 +81,7 @@ struct Interpreter<'a> {
     /// The patterns that stand in the expression, by their call.
     regexes: &'a HashMap<u32, Regex>,
     /// The innermost last.
-    scope: Vec<(Arc<str>, Value<'a>)>,
+    scope: Vec<Slot<'a>>,
     cost: u64,
     limit: u64,
 }
@@ -80,73 +99,82 @@ impl<'a> Interpreter<'a> {
     fn eval(&mut self, expr: &'a Expr) -> Result<Value<'a>> {
         match &expr.kind {
             Kind::Literal(literal) => Ok(constant(literal)),
-            Kind::Ident(name) => {
-                self.spend(1)?;
-                self.named(name)
+            Kind::Constant(value) => Ok(value.clone()),
+            Kind::Member { item, items } => {
+                let item = self.eval(item)?;
+                Ok(Value::Bool(items.get(&[&item]).is_some()))
             }
-            Kind::Select { operand, field, test } => {
-                let operand_value = self.operand(operand)?;
-                if *test {
-                    return has(&operand_value, field).map(Value::Bool);
+            Kind::Select { operand, field, test: true } => self.test(operand, field),
+            Kind::Call { function, target, arguments } if !is_attribute(expr) => {
+                self.call(expr, function, target.as_deref(), arguments)
+            }
+            // A chain of fields and elements costs one for each, and one for where it begins.
+            Kind::Ident(_) | Kind::Select { .. } | Kind::Call { .. } => {
+                let value = self.resolve(expr);
+                if !begins_with_choice(expr) {
+                    self.spend(1)?;
                 }
-                self.spend(1)?;
-                select(operand_value, field)
+                value
             }
-            Kind::Call { function, target, arguments } => self.call(expr, function, target.as_deref(), arguments),
             Kind::List { elements, optional } => {
-                let constant = elements.iter().all(|element| matches!(element.kind, Kind::Literal(_)));
-                let mut items = Vec::with_capacity(elements.len());
-                for (at, element) in elements.iter().enumerate() {
-                    match (self.eval(element)?, optional.contains(&at)) {
-                        (Value::Optional(None), true) => {}
-                        (Value::Optional(Some(value)), true) => items.push((*value).clone()),
-                        (_, true) => return Err(Error::no_overload()),
-                        (value, false) => items.push(value),
-                    }
-                }
-                // Lists of constants are made once, before evaluation.
-                self.spend(if constant && !elements.is_empty() { 0 } else { 10 })?;
-                Ok(Value::list(items))
+                let list = self.list(elements, optional);
+                self.spend(10)?;
+                list
             }
             Kind::Map(entries) => {
-                let mut made: Vec<(Value<'a>, Value<'a>)> = Vec::with_capacity(entries.len());
-                for entry in entries {
-                    let key = self.eval(&entry.key)?;
-                    let value = match (self.eval(&entry.value)?, entry.optional) {
-                        (Value::Optional(None), true) => continue,
-                        (Value::Optional(Some(value)), true) => (*value).clone(),
-                        (_, true) => return Err(Error::no_overload()),
-                        (value, false) => value,
-                    };
-                    made.retain(|(known, _)| !known.equals(&key));
-                    made.push((key, value));
-                }
+                let map = self.map(entries);
                 self.spend(30)?;
-                Ok(Value::Map(Map::Made(Arc::new(made))))
+                map
             }
             Kind::Comprehension(comprehension) => self.comprehension(comprehension),
             Kind::Struct { .. } | Kind::Error => Err(Error::no_overload()),
         }
     }
 
-    /// What a field or an element is taken of. A value that is no variable's part costs one more.
-    fn operand(&mut self, operand: &'a Expr) -> Result<Value<'a>> {
-        let value = self.eval(operand)?;
-        let attribute = matches!(&operand.kind, Kind::Ident(_) | Kind::Select { .. })
-            || matches!(&operand.kind, Kind::Call { function, .. } if **function == *operator::INDEX);
-        if !attribute {
-            self.spend(1)?;
+    fn list(&mut self, elements: &'a [Expr], optional: &[usize]) -> Result<Value<'a>> {
+        let mut items = Vec::with_capacity(elements.len());
+        for (at, element) in elements.iter().enumerate() {
+            match (self.eval(element)?, optional.contains(&at)) {
+                (Value::Optional(None), true) => {}
+                (Value::Optional(Some(value)), true) => items.push((*value).clone()),
+                (_, true) => return Err(Error::no_overload()),
+                (value, false) => items.push(value),
+            }
         }
-        Ok(value)
+        Ok(Value::list(items))
     }
 
-    fn named(&self, name: &str) -> Result<Value<'a>> {
-        let name = name.strip_prefix('.').unwrap_or(name);
-        if let Some((_, value)) = self.scope.iter().rev().find(|(known, _)| **known == *name) {
-            return Ok(value.clone());
+    fn map(&mut self, entries: &'a [Entry]) -> Result<Value<'a>> {
+        let mut made = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let key = self.eval(&entry.key)?;
+            let value = match (self.eval(&entry.value)?, entry.optional) {
+                (Value::Optional(None), true) => continue,
+                (Value::Optional(Some(value)), true) => (*value).clone(),
+                (_, true) => return Err(Error::no_overload()),
+                (value, false) => value,
+            };
+            made.push((key, value));
         }
-        let named = crate::declarations::type_named(name).map(Value::Type);
-        named.ok_or_else(|| Error::new(format!("no such attribute(s): {name}")))
+        Ok(Value::Map(made.into_iter().collect()))
+    }
+
+    fn named(&mut self, name: &str) -> Result<Value<'a>> {
+        let name = name.strip_prefix('.').unwrap_or(name);
+        let Some(at) = self.scope.iter().rposition(|slot| *slot.name == *name) else {
+            return Err(Error::new(format!("no such attribute(s): {name}")));
+        };
+        if let Held::Initial(initial) = self.scope[at].held {
+            // It is made where its loop stands: what is inside of the loop is not seen.
+            let inside = self.scope.split_off(at);
+            let value = self.eval(initial);
+            self.scope.extend(inside);
+            self.scope[at].held = Held::Known(value);
+        }
+        match &self.scope[at].held {
+            Held::Known(value) => value.clone(),
+            Held::Initial(_) => Err(Error::no_overload()),
+        }
     }
 
     fn call(
@@ -159,13 +187,6 @@ impl<'a> Interpreter<'a> {
         match (function, arguments) {
             (operator::AND, [left, right]) => return self.logic(left, right, false),
             (operator::OR, [left, right]) => return self.logic(left, right, true),
-            (operator::CONDITIONAL, [condition, yes, no]) => {
-                return match self.eval(condition)? {
-                    Value::Bool(true) => self.eval(yes),
-                    Value::Bool(false) => self.eval(no),
-                    _ => Err(Error::no_overload()),
-                };
-            }
             (operator::NOT_STRICTLY_FALSE, [condition]) => {
                 let value = self.eval(condition);
                 self.spend(1)?;
@@ -174,45 +195,42 @@ impl<'a> Interpreter<'a> {
                     value => Ok(Value::Bool(!matches!(value, Ok(Value::Bool(false))))),
                 };
             }
-            (operator::INDEX, [of, index]) => {
-                let of = self.operand(of)?;
-                let index = self.eval(index)?;
-                self.spend(1)?;
-                return element(of, &index);
-            }
-            (operator::OPTIONAL_INDEX, [of, index]) => {
-                let of = self.operand(of)?;
-                let index = self.eval(index)?;
-                self.spend(1)?;
-                return optional_element(of, &index);
-            }
-            (operator::OPTIONAL_SELECT, [of, Expr { kind: Kind::Literal(Literal::String(field)), .. }]) => {
-                let of = self.operand(of)?;
-                self.spend(1)?;
-                return optional_field(of, field);
+            (operator::ADD | operator::MAP_INSERT, [held, rest @ ..]) if accumulates(held) => {
+                return self.accumulate(function, held, rest);
             }
             ("or" | "orValue", [other]) => {
                 if let Some(target) = target {
-                    let value = self.eval(target)?;
-                    self.spend(1)?;
-                    return match (value, function) {
+                    return match (self.eval(target)?, function) {
                         (Value::Optional(None), _) => self.eval(other),
                         (Value::Optional(Some(value)), "orValue") => Ok((*value).clone()),
-                        (value @ Value::Optional(_), _) => Ok(value),
-                        _ => Err(Error::no_overload()),
+                        (value, _) => Ok(value),
                     };
                 }
             }
             _ => {}
         }
-        let mut values = Vec::with_capacity(arguments.len() + 1);
+        let pattern = self.regexes.get(&expr.id);
+        let count = arguments.len() + usize::from(target.is_some());
+        // As upstream: a call of one or two values looks at all before it gives up, and costs.
+        let gives_up = count > 2 || pattern.is_some();
+        let mut values = Vec::with_capacity(count);
+        let mut failed = None;
         for argument in target.into_iter().chain(arguments) {
-            values.push(self.eval(argument)?);
+            match self.eval(argument) {
+                Ok(value) => values.push(value),
+                Err(error) if gives_up || error.cancelled => return Err(error),
+                Err(error) => {
+                    values.push(Value::Null);
+                    failed.get_or_insert(error);
+                }
+            }
         }
         let overloads = self.checked.overloads(expr.id);
         let overload = if let [only] = overloads { only } else { "" };
-        let member = target.is_some();
-        let result = functions::call(function, member, &values, self.regexes.get(&expr.id));
+        let result = match failed {
+            Some(error) => Err(error),
+            None => functions::call(function, overload, target.is_some(), &values, pattern),
+        };
         let cost = crate::cost::of_call(function, overload, &values, result.as_ref().ok());
         self.spend(cost)?;
         result
@@ -239,100 +257,9 @@ impl<'a> Interpreter<'a> {
             }
         }
     }
-
-    fn comprehension(&mut self, comprehension: &'a Comprehension) -> Result<Value<'a>> {
-        let Comprehension { range, variable, second, accumulator, initial, condition, step, result } = comprehension;
-        let over = self.eval(range)?;
-        let initial = self.eval(initial)?;
-        let depth = self.scope.len();
-        self.scope.push((accumulator.clone(), initial));
-        let outcome = self.fold(&over, variable, second.as_ref(), depth, condition, step);
-        let value = outcome.and_then(|()| {
-            self.scope.truncate(depth + 1);
-            self.eval(result)
-        });
-        self.scope.truncate(depth);
-        value
-    }
-
-    fn fold(
-        &mut self,
-        over: &Value<'a>,
-        variable: &Arc<str>,
-        second: Option<&Arc<str>>,
-        depth: usize,
-        condition: &'a Expr,
-        step: &'a Expr,
-    ) -> Result<()> {
-        let count = match over {
-            Value::List(list) => list.len(),
-            Value::Map(map) => map.len(),
-            _ => return Err(Error::no_overload()),
-        };
-        let keys = if let Value::Map(map) = over { map.keys() } else { Vec::new() };
-        // The accumulator of an error keeps it until a later step decides.
-        let mut failed: Option<Error> = None;
-        for at in 0..count {
-            let (first, other) = match over {
-                Value::List(list) => {
-                    let item = list.get(at).unwrap_or(Ok(Value::Null))?;
-                    if second.is_some() { (Value::Int(at as i64), Some(item)) } else { (item, None) }
-                }
-                Value::Map(map) => {
-                    let key = keys.get(at).cloned().unwrap_or(Value::Null);
-                    let other = match second {
-                        Some(_) => Some(map.get(&key).unwrap_or(Ok(Value::Null))?),
-                        None => None,
-                    };
-                    (key, other)
-                }
-                _ => return Err(Error::no_overload()),
-            };
-            self.scope.truncate(depth + 1);
-            self.scope.push((variable.clone(), first));
-            if let (Some(second), Some(other)) = (second, other) {
-                self.scope.push((second.clone(), other));
-            }
-            if failed.is_none() {
-                match self.eval(condition) {
-                    Ok(Value::Bool(false)) => return Ok(()),
-                    Err(error) if error.cancelled => return Err(error),
-                    _ => {}
-                }
-            }
-            match self.step(step, &failed) {
-                Ok(value) => {
-                    self.scope[depth].1 = value;
-                    failed = None;
-                }
-                Err(error) if error.cancelled || !absorbs(step) => return Err(error),
-                Err(error) => failed = Some(error),
-            }
-        }
-        failed.map_or(Ok(()), Err)
-    }
-
-    /// One step. While the accumulator is an error, `accumulator && x` and `accumulator || x` are that error unless `x`
-    /// decides.
-    fn step(&mut self, step: &'a Expr, failed: &Option<Error>) -> Result<Value<'a>> {
-        let Some(error) = failed else { return self.eval(step) };
-        let Kind::Call { function, arguments, .. } = &step.kind else { return Err(error.clone()) };
-        let [_, term] = arguments.as_slice() else { return Err(error.clone()) };
-        let deciding = **function == *operator::OR;
-        match self.eval(term) {
-            Ok(Value::Bool(value)) if value == deciding => Ok(Value::Bool(deciding)),
-            Err(other) if other.cancelled => Err(other),
-            _ => Err(error.clone()),
-        }
-    }
 }
 
-/// Whether a loop's step is one of `&&` or `||`, in which a later decision outweighs an error.
-fn absorbs(step: &Expr) -> bool {
-    matches!(&step.kind, Kind::Call { function, .. } if matches!(&**function, operator::AND | operator::OR))
-}
-
-fn constant(literal: &Literal) -> Value<'_> {
+pub(crate) fn constant(literal: &Literal) -> Value<'_> {
     match literal {
         Literal::Null => Value::Null,
         Literal::Bool(value) => Value::Bool(*value),
@@ -341,86 +268,5 @@ fn constant(literal: &Literal) -> Value<'_> {
         Literal::Double(value) => Value::Double(*value),
         Literal::String(text) => Value::String(Text::Borrowed(text)),
         Literal::Bytes(bytes) => Value::Bytes(bytes.clone()),
-    }
-}
-
-/// The field or entry of a name, if it is there.
-fn field<'a>(of: &Value<'a>, name: &str) -> Result<Option<Value<'a>>> {
-    match of {
-        Value::Object(json, object) => match object.field(name) {
-            // As upstream: a null counts as not there.
-            Some(field) => match json.get(&field.name) {
-                None | Some(serde_json::Value::Null) => Ok(None),
-                Some(value) => Value::of_json(value, &field.decl).map(Some),
-            },
-            None => Ok(None),
-        },
-        Value::Map(map) => map.get(&Value::String(Text::Made(name.into()))).transpose(),
-        _ => Err(Error::no_overload()),
-    }
-}
-
-fn select<'a>(of: Value<'a>, name: &str) -> Result<Value<'a>> {
-    if let Value::Optional(inner) = &of {
-        return match inner {
-            Some(inner) => optional_field((**inner).clone(), name),
-            None => Ok(of),
-        };
-    }
-    field(&of, name)?.ok_or_else(|| Error::no_key(name))
-}
-
-fn has(of: &Value<'_>, name: &str) -> Result<bool> {
-    match of {
-        Value::Optional(None) => Ok(false),
-        Value::Optional(Some(inner)) => has(inner, name),
-        of => Ok(field(of, name)?.is_some()),
-    }
-}
-
-fn optional_field<'a>(of: Value<'a>, name: &str) -> Result<Value<'a>> {
-    match of {
-        Value::Optional(None) => Ok(Value::Optional(None)),
-        Value::Optional(Some(inner)) => optional_field((*inner).clone(), name),
-        of => Ok(Value::Optional(field(&of, name)?.map(Arc::new))),
-    }
-}
-
-fn position(index: &Value<'_>) -> Result<i64> {
-    match index {
-        Value::Int(index) => Ok(*index),
-        Value::Uint(index) => i64::try_from(*index).map_err(|_| Error::new(format!("index out of bounds: {index}"))),
-        Value::Double(index) if index.fract() == 0.0 => Ok(*index as i64),
-        _ => Err(Error::no_overload()),
-    }
-}
-
-fn in_list<'a>(list: &List<'a>, index: &Value<'_>) -> Result<Option<Value<'a>>> {
-    let at = position(index)?;
-    usize::try_from(at).ok().and_then(|at| list.get(at)).transpose()
-}
-
-fn element<'a>(of: Value<'a>, index: &Value<'a>) -> Result<Value<'a>> {
-    match &of {
-        Value::List(list) => {
-            in_list(list, index)?.ok_or_else(|| Error::new(format!("index out of bounds: {}", functions::shown(index))))
-        }
-        Value::Map(map) => map.get(index).transpose()?.ok_or_else(|| Error::no_key(functions::shown(index))),
-        Value::Object(..) => match index {
-            Value::String(name) => select(of.clone(), name),
-            _ => Err(Error::no_overload()),
-        },
-        Value::Optional(_) => optional_element(of, index),
-        _ => Err(Error::no_overload()),
-    }
-}
-
-fn optional_element<'a>(of: Value<'a>, index: &Value<'a>) -> Result<Value<'a>> {
-    match &of {
-        Value::Optional(None) => Ok(of),
-        Value::Optional(Some(inner)) => optional_element((**inner).clone(), index),
-        Value::List(list) => Ok(Value::Optional(in_list(list, index)?.map(Arc::new))),
-        Value::Map(map) => Ok(Value::Optional(map.get(index).transpose()?.map(Arc::new))),
-        _ => Err(Error::no_overload()),
     }
 }

@@ -15,6 +15,8 @@ mod interpreter;
 mod lexer;
 mod literals;
 mod parser;
+mod places;
+mod plan;
 mod program;
 mod source;
 mod types;

@@ -1,42 +1,37 @@
 //! Constants that are wrong whatever they are used with: durations, times, regular expressions, and lists and maps of
 //! several types.
 
-use std::collections::HashMap;
-
-use regex::Regex;
-
-use crate::ast::{Expr, Id, Kind, Literal};
+use crate::ast::{Expr, Kind, Literal};
 use crate::checker::Checked;
 use crate::functions;
+use crate::interpreter::constant;
 use crate::source::Issue;
 use crate::types::Type;
 
-/// What is wrong with the constants of a tree, and the regular expressions among them by their call.
-pub(crate) fn check(checked: &Checked) -> (Vec<Issue>, HashMap<Id, Regex>) {
-    let (mut issues, mut regexes) = (Vec::new(), HashMap::new());
+/// What is wrong with the constants of a tree.
+pub(crate) fn check(checked: &Checked) -> Vec<Issue> {
+    let mut issues = Vec::new();
     let ast = &checked.ast;
     one_type(checked, &ast.root, &mut issues);
     ast.root.visit(&mut |expr| {
         let Kind::Call { function, arguments, .. } = &expr.kind else { return };
-        let Some(Expr { id, kind: Kind::Literal(Literal::String(text)) }) = arguments.last() else { return };
-        let wrong = match (&**function, arguments.len()) {
-            ("duration", 1) => functions::time::parse_duration(text).is_none(),
-            ("timestamp", 1) => functions::time::parse_date_time(text).is_none(),
-            ("matches" | "find" | "findAll", _) => match functions::compile_pattern(text) {
-                Ok(regex) => {
-                    regexes.insert(expr.id, regex);
-                    false
+        let wrong = |id, subject: &str| Issue { offset: ast.offset(id), message: format!("invalid {subject}") };
+        match (&**function, arguments.as_slice()) {
+            ("duration" | "timestamp", [Expr { id, kind: Kind::Literal(literal) }]) => {
+                let made = functions::call(function, "", false, &[constant(literal)], None);
+                if made.is_err() {
+                    issues.push(wrong(*id, &format!("{function} argument")));
                 }
-                // Only `matches` is checked before it is evaluated.
-                Err(_) => &**function == "matches",
-            },
-            _ => false,
-        };
-        if wrong {
-            issues.push(Issue { offset: ast.offset(*id), message: format!("invalid {function} argument") });
+            }
+            ("matches", [Expr { id, kind: Kind::Literal(Literal::String(text)) }, ..])
+                if functions::compile_pattern(text).is_err() =>
+            {
+                issues.push(wrong(*id, "matches argument"));
+            }
+            _ => {}
         }
     });
-    (issues, regexes)
+    issues
 }
 
 /// Literals are of one type, but for what is given to `format`.

@@ -9,6 +9,8 @@ use crate::lexer::{Token, TokenKind, is_reserved, tokens};
 use crate::source::Issue;
 use crate::unquote;
 
+pub(crate) use macros::ACCUMULATOR;
+
 /// As cel-go: how deep rules may stand in one another.
 const MAX_DEPTH: usize = 250;
 

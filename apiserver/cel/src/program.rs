@@ -1,6 +1,6 @@
 //! An expression made ready, and its evaluation.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use regex::Regex;
@@ -14,7 +14,7 @@ use crate::parser;
 use crate::source;
 use crate::types::Type;
 use crate::value::Value;
-use crate::{estimate, literals};
+use crate::{estimate, literals, plan};
 
 /// As upstream: what one evaluation may cost.
 pub const PER_CALL_LIMIT: u64 = 1_000_000;
@@ -63,6 +63,8 @@ pub enum CompileError {
     Invalid(String),
     /// It is right, but comes to another type.
     WrongType,
+    /// It is right, but cannot be evaluated: a constant in it has no such conversion, or is no regular expression.
+    Instantiation(String),
 }
 
 /// An expression made ready.
@@ -72,6 +74,7 @@ pub struct Program {
     regexes: HashMap<Id, Regex>,
     variables: Variables,
     cost: u64,
+    uses: BTreeSet<Arc<str>>,
 }
 
 /// What an evaluation came to.
@@ -96,8 +99,8 @@ impl Program {
                 (variable.name.clone(), if variable.optional { Type::optional(of) } else { of })
             })
             .collect();
-        let checked = checker::check(ast, declared).map_err(invalid)?;
-        let (issues, regexes) = literals::check(&checked);
+        let mut checked = checker::check(ast, declared).map_err(invalid)?;
+        let issues = literals::check(&checked);
         if !issues.is_empty() {
             return Err(invalid(issues));
         }
@@ -111,7 +114,9 @@ impl Program {
             return Err(CompileError::WrongType);
         }
         let cost = estimate::most(&checked, variables.0.first().map(|first| &*first.decl));
-        Ok(Self { checked, regexes, variables: variables.clone(), cost })
+        let uses = checked.ast.names();
+        let regexes = plan::plan(&mut checked).map_err(CompileError::Instantiation)?;
+        Ok(Self { checked, regexes, variables: variables.clone(), cost, uses })
     }
 
     /// The most that one evaluation may cost, as far as the schema bounds it.
@@ -121,7 +126,7 @@ impl Program {
 
     /// Whether the expression names the variable.
     pub fn uses(&self, variable: &str) -> bool {
-        self.checked.ast.uses(variable)
+        self.uses.contains(variable)
     }
 
     /// The answer of a rule.
@@ -150,10 +155,9 @@ impl Program {
         for Variable { name, decl, optional } in &self.variables.0 {
             let given = values.iter().find(|(known, _)| *known == &**name);
             let value = match given.map(|(_, json)| Value::of_json(json, decl)) {
-                Some(Ok(value)) if *optional => Value::Optional(Some(Arc::new(value))),
-                Some(Ok(value)) => value,
-                Some(Err(error)) => return Outcome { value: Err(error), cost: 0 },
-                None if *optional => Value::Optional(None),
+                Some(value) if *optional => value.map(|value| Value::Optional(Some(Arc::new(value)))),
+                Some(value) => value,
+                None if *optional => Ok(Value::Optional(None)),
                 None => continue,
             };
             bound.push((name.clone(), value));

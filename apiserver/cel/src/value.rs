@@ -1,5 +1,8 @@
 //! Values at run time. What comes from an object stays where it is and is looked at through its declaration.
 
+mod list;
+mod map;
+
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -11,6 +14,12 @@ use crate::functions::Opaque;
 use crate::functions::time::{parse_date, parse_date_time, parse_format_duration};
 use crate::interpreter::Error;
 use crate::types::Type;
+
+pub(crate) use list::List;
+pub(crate) use map::Map;
+
+/// The time that Go calls zero, 0001-01-01T00:00:00Z.
+const ZERO_TIME: i64 = -62_135_596_800;
 
 /// A value.
 #[derive(Clone, Debug)]
@@ -51,143 +60,6 @@ impl std::ops::Deref for Text<'_> {
     }
 }
 
-/// A list, of an object or made.
-#[derive(Clone, Debug)]
-pub(crate) enum List<'a> {
-    Json(&'a [Json], &'a DeclType, &'a ListType),
-    Made(Arc<Vec<Value<'a>>>),
-}
-
-impl<'a> List<'a> {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Json(items, ..) => items.len(),
-            Self::Made(items) => items.len(),
-        }
-    }
-
-    pub(crate) fn get(&self, at: usize) -> Option<Result<Value<'a>, Error>> {
-        match self {
-            Self::Json(items, of, _) => items.get(at).map(|item| Value::of_json(item, of)),
-            Self::Made(items) => items.get(at).cloned().map(Ok),
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Result<Value<'a>, Error>> + '_ {
-        (0..self.len()).filter_map(|at| self.get(at))
-    }
-
-    /// All elements.
-    pub(crate) fn to_vec(&self) -> Result<Vec<Value<'a>>, Error> {
-        self.iter().collect()
-    }
-
-    fn list_type(&self) -> &'a ListType {
-        match self {
-            Self::Json(_, _, list_type) => list_type,
-            Self::Made(_) => &ListType::Atomic,
-        }
-    }
-
-    pub(crate) fn contains(&self, wanted: &Value<'_>) -> Result<bool, Error> {
-        for item in self.iter() {
-            if item?.equals(wanted) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// The two joined, as the left one's kind of list joins: a set takes only what it has not, a map list replaces the
-    /// items of the same keys.
-    pub(crate) fn join(&self, other: &List<'a>) -> Result<List<'a>, Error> {
-        let mut items = self.to_vec()?;
-        match self.list_type() {
-            ListType::Atomic => items.extend(other.to_vec()?),
-            ListType::Set => {
-                for item in other.iter() {
-                    let item = item?;
-                    if !items.iter().any(|known| known.equals(&item)) {
-                        items.push(item);
-                    }
-                }
-            }
-            ListType::Map(keys) => {
-                for item in other.iter() {
-                    let item = item?;
-                    match items.iter_mut().find(|known| same_keys(known, &item, keys)) {
-                        Some(known) => *known = item,
-                        None => items.push(item),
-                    }
-                }
-            }
-        }
-        Ok(List::Made(Arc::new(items)))
-    }
-
-    fn equals(&self, other: &List<'_>) -> bool {
-        if self.len() != other.len() {
-            return false;
-        }
-        let (Ok(ours), Ok(theirs)) = (self.to_vec(), other.to_vec()) else { return false };
-        match self.list_type() {
-            ListType::Atomic => ours.iter().zip(&theirs).all(|(a, b)| a.equals(b)),
-            ListType::Set => ours.iter().all(|a| theirs.iter().any(|b| a.equals(b))),
-            ListType::Map(keys) => ours.iter().all(|a| theirs.iter().any(|b| same_keys(a, b, keys) && a.equals(b))),
-        }
-    }
-}
-
-fn same_keys(a: &Value<'_>, b: &Value<'_>, keys: &[String]) -> bool {
-    match (a, b) {
-        (Value::Object(a, _), Value::Object(b, _)) => keys.iter().all(|key| a.get(key) == b.get(key)),
-        _ => false,
-    }
-}
-
-/// A map, of an object or made.
-#[derive(Clone, Debug)]
-pub(crate) enum Map<'a> {
-    Json(&'a JsonMap<String, Json>, &'a DeclType),
-    Made(Arc<Vec<(Value<'a>, Value<'a>)>>),
-}
-
-impl<'a> Map<'a> {
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Json(entries, _) => entries.len(),
-            Self::Made(entries) => entries.len(),
-        }
-    }
-
-    pub(crate) fn get(&self, key: &Value<'_>) -> Option<Result<Value<'a>, Error>> {
-        match (self, key) {
-            (Self::Json(entries, of), Value::String(key)) => entries.get(&**key).map(|value| Value::of_json(value, of)),
-            (Self::Json(..), _) => None,
-            (Self::Made(entries), key) => {
-                entries.iter().find(|(known, _)| known.equals(key)).map(|(_, value)| Ok(value.clone()))
-            }
-        }
-    }
-
-    pub(crate) fn keys(&self) -> Vec<Value<'a>> {
-        match self {
-            Self::Json(entries, _) => entries.keys().map(|key| Value::String(Text::Borrowed(key))).collect(),
-            Self::Made(entries) => entries.iter().map(|(key, _)| key.clone()).collect(),
-        }
-    }
-
-    pub(crate) fn entries(&self) -> Result<Vec<(Value<'a>, Value<'a>)>, Error> {
-        match self {
-            Self::Json(entries, of) => entries
-                .iter()
-                .map(|(key, value)| Ok((Value::String(Text::Borrowed(key)), Value::of_json(value, of)?)))
-                .collect(),
-            Self::Made(entries) => Ok(entries.to_vec()),
-        }
-    }
-}
-
 impl<'a> Value<'a> {
     /// A string that was made.
     pub(crate) fn text(text: impl Into<Arc<str>>) -> Self {
@@ -196,7 +68,7 @@ impl<'a> Value<'a> {
 
     /// A list that was made.
     pub(crate) fn list(items: Vec<Value<'a>>) -> Self {
-        Self::List(List::Made(Arc::new(items)))
+        Self::List(List::Made(Arc::new(items), &ListType::Atomic))
     }
 
     /// A library's value.
@@ -206,34 +78,48 @@ impl<'a> Value<'a> {
 
     /// A JSON value as its declaration has it seen.
     pub(crate) fn of_json(json: &'a Json, of: &'a DeclType) -> Result<Self, Error> {
-        let invalid = || Error::new("invalid data");
+        let expected = |what: &str| Error::new(format!("invalid data, expected {what}, got {}", go_type(json)));
+        let shaped = |what: &str, name: &str| {
+            Error::new(format!("invalid data, expected {what} for the provided schema with type={name}"))
+        };
+        let unreadable = |text: &str, what: &str| Error::new(format!("Invalid {what} {text}"));
         Ok(match (&of.kind, json) {
-            (_, Json::Null) => Self::Null,
+            (_, Json::Null) if of.nullable => Self::Null,
+            (_, Json::Null) => return Err(Error::new("invalid data, got null for schema with nullable=false")),
             (DeclKind::Bool, Json::Bool(value)) => Self::Bool(*value),
-            (DeclKind::Int, Json::Number(number)) => Self::Int(whole(number).ok_or_else(invalid)?),
-            (DeclKind::Double, Json::Number(number)) => Self::Double(number.as_f64().ok_or_else(invalid)?),
-            (DeclKind::IntOrString, Json::Number(number)) => match whole(number) {
-                Some(int) => Self::Int(int),
-                None => Self::Double(number.as_f64().ok_or_else(invalid)?),
-            },
+            (DeclKind::Int | DeclKind::IntOrString, Json::Number(number)) if number.is_i64() => {
+                Self::Int(number.as_i64().unwrap_or_default())
+            }
+            (DeclKind::Double, Json::Number(number)) => Self::Double(number.as_f64().ok_or_else(|| expected("float"))?),
             (DeclKind::String | DeclKind::IntOrString, Json::String(text)) => Self::String(Text::Borrowed(text)),
             (DeclKind::Bytes, Json::String(text)) => {
                 use base64::Engine as _;
                 let engine = base64::engine::general_purpose::STANDARD;
-                Self::Bytes(engine.decode(text).map_err(|_| invalid())?.into())
+                Self::Bytes(engine.decode(text).map_err(|_| unreadable(text, "byte formatted string"))?.into())
             }
             (DeclKind::Duration, Json::String(text)) => {
-                let message = || Error::new(format!("invalid duration {text}"));
-                Self::Duration(parse_format_duration(text).ok_or_else(message)?)
+                Self::Duration(parse_format_duration(text).ok_or_else(|| unreadable(text, "duration"))?)
             }
-            (DeclKind::Date, Json::String(text)) => Self::Timestamp(parse_date(text).ok_or_else(invalid)?),
-            (DeclKind::DateTime, Json::String(text)) => Self::Timestamp(parse_date_time(text).ok_or_else(invalid)?),
+            (DeclKind::Date, Json::String(text)) => {
+                Self::Timestamp(parse_date(text).ok_or_else(|| unreadable(text, "date formatted string"))?)
+            }
+            (DeclKind::DateTime, Json::String(text)) => {
+                Self::Timestamp(parse_date_time(text).ok_or_else(|| unreadable(text, "date-time formatted string"))?)
+            }
             (DeclKind::List(element, list_type), Json::Array(items)) => {
                 Self::List(List::Json(items, element, list_type))
             }
             (DeclKind::Map(value), Json::Object(entries)) => Self::Map(Map::Json(entries, value)),
             (DeclKind::Object(object), Json::Object(entries)) => Self::Object(entries, object),
-            _ => return Err(invalid()),
+            (DeclKind::IntOrString, _) => {
+                return Err(Error::new("invalid data, expected XIntOrString value to be either a string or integer"));
+            }
+            (DeclKind::Bool, _) => return Err(expected("bool")),
+            (DeclKind::Int, _) => return Err(expected("int")),
+            (DeclKind::Double, _) => return Err(expected("float")),
+            (DeclKind::List(..), _) => return Err(shaped("an array", "array")),
+            (DeclKind::Map(_) | DeclKind::Object(_), _) => return Err(shaped("a map", "object")),
+            _ => return Err(expected("string")),
         })
     }
 
@@ -264,6 +150,7 @@ impl<'a> Value<'a> {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::List(list) => list.len() as u64,
             Self::Map(map) => map.len() as u64,
+            Self::Object(object, _) => object.len() as u64,
             Self::Optional(Some(value)) => value.cost_size(),
             Self::Opaque(opaque) => opaque.cost_size(),
             _ => 1,
@@ -288,17 +175,7 @@ impl<'a> Value<'a> {
                 a.len() == b.len()
                     && entries.iter().all(|(key, value)| b.get(key).is_some_and(|b| b.is_ok_and(|b| value.equals(&b))))
             }
-            (Self::Object(a, of), Value::Object(b, to)) => {
-                of.name() == to.name()
-                    && of.fields().all(|field| match (a.get(&field.name), b.get(&field.name)) {
-                        (None, None) => true,
-                        (Some(x), Some(y)) => match (Value::of_json(x, &field.decl), Value::of_json(y, &field.decl)) {
-                            (Ok(x), Ok(y)) => x.equals(&y),
-                            _ => false,
-                        },
-                        _ => false,
-                    })
-            }
+            (Self::Object(a, of), Value::Object(b, to)) => of.name() == to.name() && same_objects(a, b, of),
             (Self::Optional(a), Value::Optional(b)) => match (a, b) {
                 (None, None) => true,
                 (Some(a), Some(b)) => a.equals(b),
@@ -338,6 +215,7 @@ impl<'a> Value<'a> {
             Self::String(text) => text.is_empty(),
             Self::Bytes(bytes) => bytes.is_empty(),
             Self::Duration(nanos) => *nanos == 0,
+            Self::Timestamp(time) => time.as_second() == ZERO_TIME && time.subsec_nanosecond() == 0,
             Self::List(list) => list.len() == 0,
             Self::Map(map) => map.len() == 0,
             Self::Optional(value) => value.is_none(),
@@ -346,11 +224,35 @@ impl<'a> Value<'a> {
     }
 }
 
-fn whole(number: &serde_json::Number) -> Option<i64> {
-    number.as_i64().or_else(|| {
-        let float = number.as_f64()?;
-        (float.fract() == 0.0 && float.abs() < 9.3e18).then_some(float as i64)
-    })
+/// As upstream: fields are compared as they are declared, others as JSON if both have them. A null is not there.
+fn same_objects(a: &JsonMap<String, Json>, b: &JsonMap<String, Json>, of: &ObjectType) -> bool {
+    let given = |object: &JsonMap<String, Json>, key: &str| object.get(key).is_some_and(|value| !value.is_null());
+    a.len() == b.len()
+        && a.iter().all(|(key, ours)| {
+            let Some(field) = of.fields().find(|field| field.name == *key) else {
+                return b.get(key).is_none_or(|theirs| ours == theirs);
+            };
+            match (given(a, key), given(b, key)) {
+                (true, true) => match (Value::of_json(ours, &field.decl), Value::of_json(&b[key], &field.decl)) {
+                    (Ok(ours), Ok(theirs)) => ours.equals(&theirs),
+                    _ => false,
+                },
+                (ours, theirs) => ours == theirs,
+            }
+        })
+}
+
+/// What Go calls the type of a JSON value.
+fn go_type(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "<nil>",
+        Json::Bool(_) => "bool",
+        Json::Number(number) if number.is_i64() => "int64",
+        Json::Number(_) => "float64",
+        Json::String(_) => "string",
+        Json::Array(_) => "[]interface {}",
+        Json::Object(_) => "map[string]interface {}",
+    }
 }
 
 fn compare_numbers(a: &Value<'_>, b: &Value<'_>) -> Option<Ordering> {

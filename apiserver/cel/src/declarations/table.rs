@@ -232,7 +232,6 @@ min list_duration_min_duration .(list(duration)) -> duration
 min list_timestamp_min_timestamp .(list(timestamp)) -> timestamp
 min list_string_min_string .(list(string)) -> string
 min list_bytes_min_bytes .(list(bytes)) -> bytes
-includes list_includes_dyn_dyn .(dyn, dyn) -> bool
 slice list_slice .(list(T), int, int) -> list(T)
 flatten list_flatten .(list(list(T))) -> list(T)
 flatten list_flatten_int .(list(dyn), int) -> list(dyn)

@@ -46,7 +46,7 @@ impl Estimate<'_> {
         let one = || Some(CallEstimate::of(Range::fixed(1)));
         let Call { function, overload, target, arguments, .. } = *call;
         match function {
-            "isSorted" | "sum" | "max" | "min" | "indexOf" | "lastIndexOf" | "includes" => {
+            "isSorted" | "sum" | "max" | "min" | "indexOf" | "lastIndexOf" => {
                 let target = target?;
                 let size = self.size_or_unknown(target);
                 let mut each = Range::fixed(1);
@@ -62,7 +62,6 @@ impl Estimate<'_> {
                         each = each.add(declared.unwrap_or(Range::UNKNOWN).scaled(PER_CHARACTER));
                     }
                     Type::List(_) => {}
-                    _ if function == "includes" => {}
                     _ => return Some(CallEstimate::of(size.scaled(PER_CHARACTER))),
                 }
                 Some(CallEstimate::of(size.times(each)))

@@ -5,16 +5,14 @@ use std::cmp::Ordering;
 use crate::interpreter::{Error, Result};
 use crate::value::{List, Value};
 
-pub(super) fn call<'a>(function: &str, values: &[Value<'a>]) -> Option<Result<Value<'a>>> {
+pub(super) fn call<'a>(function: &str, overload: &str, values: &[Value<'a>]) -> Option<Result<Value<'a>>> {
     Some(match (function, values) {
         ("size", [Value::List(list)]) => Ok(Value::Int(list.len() as i64)),
         ("size", [Value::Map(map)]) => Ok(Value::Int(map.len() as i64)),
-        ("@in", [wanted, Value::List(list)]) | ("includes", [Value::List(list), wanted]) => {
-            list.contains(wanted).map(Value::Bool)
-        }
+        ("@in", [wanted, Value::List(list)]) => list.contains(wanted).map(Value::Bool),
         ("@in", [wanted, Value::Map(map)]) => Ok(Value::Bool(map.get(wanted).is_some())),
         ("isSorted", [Value::List(list)]) => is_sorted(list),
-        ("sum", [Value::List(list)]) => sum(list),
+        ("sum", [Value::List(list)]) => sum(list, overload),
         ("min" | "max", [Value::List(list)]) => extreme(function, list),
         ("indexOf" | "lastIndexOf", [Value::List(list), wanted]) => index_of(function == "indexOf", list, wanted),
         ("slice", [Value::List(list), Value::Int(from), Value::Int(to)]) => slice(list, *from, *to),
@@ -68,16 +66,22 @@ fn is_sorted<'a>(list: &List<'a>) -> Result<Value<'a>> {
     Ok(Value::Bool(true))
 }
 
-fn sum<'a>(list: &List<'a>) -> Result<Value<'a>> {
+/// The sum of nothing is the zero of the list's type, which the overload tells.
+fn sum<'a>(list: &List<'a>, overload: &str) -> Result<Value<'a>> {
     let mut total: Option<Value<'a>> = None;
     for item in list.iter() {
         let item = item?;
         total = Some(match total {
             None => item,
-            Some(total) => super::call("_+_", false, &[total, item], None)?,
+            Some(total) => super::call("_+_", "", false, &[total, item], None)?,
         });
     }
-    Ok(total.unwrap_or(Value::Int(0)))
+    Ok(total.unwrap_or(match overload {
+        "list_uint_sum_uint" => Value::Uint(0),
+        "list_double_sum_double" => Value::Double(0.0),
+        "list_duration_sum_duration" => Value::Duration(0),
+        _ => Value::Int(0),
+    }))
 }
 
 fn extreme<'a>(function: &str, list: &List<'a>) -> Result<Value<'a>> {

@@ -74,7 +74,7 @@ fn arithmetic<'a>(function: &str, a: &Value<'a>, b: &Value<'a>) -> Option<Result
         })),
         ("_+_", Value::String(a), Value::String(b)) => Ok(Value::text([&**a, &**b].concat())),
         ("_+_", Value::Bytes(a), Value::Bytes(b)) => Ok(Value::Bytes([&**a, &**b].concat().into())),
-        ("_+_", Value::List(a), Value::List(b)) => a.join(b).map(Value::List),
+        ("_+_", Value::List(a), Value::List(b)) => a.clone().join(b).map(Value::List),
         ("_+_", Value::Duration(a), Value::Duration(b)) => durations(a.checked_add(*b)),
         ("_-_", Value::Duration(a), Value::Duration(b)) => durations(a.checked_sub(*b)),
         ("_+_", Value::Timestamp(at), Value::Duration(by)) | ("_+_", Value::Duration(by), Value::Timestamp(at)) => {

@@ -25,12 +25,13 @@ pub(super) fn call<'a>(function: &str, values: &[Value<'a>]) -> Option<Result<Va
 }
 
 fn insert<'a>(map: &Map<'a>, entries: Vec<(Value<'a>, Value<'a>)>) -> Result<Value<'a>> {
-    let mut all = map.entries()?;
-    for (key, value) in entries {
-        if all.iter().any(|(known, _)| known.equals(&key)) {
-            return Err(Error::new(format!("insert failed: key {} already exists", super::shown(&key))));
-        }
-        all.push((key, value));
+    inserted(map.clone().with(entries)?)
+}
+
+/// The map that a loop has made, or why there is none.
+pub(crate) fn inserted<'a>(map: Result<Map<'a>, Value<'a>>) -> Result<Value<'a>> {
+    match map {
+        Ok(map) => Ok(Value::Map(map)),
+        Err(key) => Err(Error::new(format!("insert failed: key {} already exists", super::shown(&key)))),
     }
-    Ok(Value::Map(Map::Made(Arc::new(all))))
 }

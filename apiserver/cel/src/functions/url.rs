@@ -1,12 +1,10 @@
 //! URLs, as Go's `net/url` reads them.
 
-use std::sync::Arc;
-
 use apimachinery::quote::quoted;
 
 use super::Opaque;
 use crate::interpreter::{Error, Result};
-use crate::value::{Map, Value};
+use crate::value::Value;
 
 /// The parts of a URL that expressions may ask for.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,7 +102,7 @@ impl Url {
             }
         }
         let entries = entries.into_iter().map(|(key, values)| (Value::text(key), Value::list(values)));
-        Value::Map(Map::Made(Arc::new(entries.collect())))
+        Value::Map(entries.collect())
     }
 }
 

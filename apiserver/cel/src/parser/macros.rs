@@ -6,7 +6,7 @@ use super::Parser;
 use crate::ast::{Comprehension, Expr, Id, Kind, Literal, operator};
 
 /// The accumulator of a macro's loop. No expression can name it.
-const ACCUMULATOR: &str = "@result";
+pub(crate) const ACCUMULATOR: &str = "@result";
 
 /// Its former name, which no loop may use either.
 const FORMER_ACCUMULATOR: &str = "__result__";
@@ -178,21 +178,7 @@ impl Parser<'_> {
         let there = self.copy(&target);
         let there = member(self, "hasValue", there);
         let held = member(self, "value", target);
-        // As cel-go binds: a loop over nothing whose first value is the one bound.
-        let range = self.node(at, Kind::List { elements: Vec::new(), optional: Vec::new() });
-        let condition = self.literal(at, Literal::Bool(false));
-        let step = self.node(at, Kind::Ident(variable.clone()));
-        let comprehension = Comprehension {
-            range,
-            variable: "#unused".into(),
-            second: None,
-            accumulator: variable,
-            initial: held,
-            condition,
-            step,
-            result: value,
-        };
-        let mut value = self.node(at, Kind::Comprehension(Box::new(comprehension)));
+        let mut value = self.bind(at, variable, held, value);
         if wrap {
             value = self.call(at, "optional.of", vec![value]);
         }
@@ -200,7 +186,7 @@ impl Parser<'_> {
         self.call(at, operator::CONDITIONAL, vec![there, value, none])
     }
 
-    /// `target.sortBy(variable, key)` is `target.@sortByAssociatedKeys(target.map(variable, key))`.
+    /// `target.sortBy(variable, key)` is `bind(input, target, input.@sortByAssociatedKeys(input.map(variable, key)))`.
     fn sort_by(&mut self, at: usize, target: Expr, arguments: Vec<Expr>) -> Result<Expr, NoMacro> {
         if !matches!(
             target.kind,
@@ -212,15 +198,33 @@ impl Parser<'_> {
                 "sortBy can only be applied to a list, identifier, comprehension, call or select expression",
             ));
         }
-        let range = self.copy(&target);
+        let input: Arc<str> = "@__sortBy_input__".into();
+        let range = self.node(at, Kind::Ident(input.clone()));
         let id = self.id(at);
         let keys = self.expand(id, "map", Some(range), arguments)?;
-        let kind = Kind::Call {
+        let receiver = self.node(at, Kind::Ident(input.clone()));
+        let sorted = Kind::Call {
             function: "@sortByAssociatedKeys".into(),
-            target: Some(Box::new(target)),
+            target: Some(Box::new(receiver)),
             arguments: vec![keys],
         };
-        Ok(self.node(at, kind))
+        let sorted = self.node(at, sorted);
+        Ok(self.bind(at, input, target, sorted))
+    }
+
+    /// A value with a name, as cel-go binds it: a loop over nothing whose first value is the one bound.
+    fn bind(&mut self, at: usize, name: Arc<str>, value: Expr, result: Expr) -> Expr {
+        let comprehension = Comprehension {
+            range: self.node(at, Kind::List { elements: Vec::new(), optional: Vec::new() }),
+            variable: "#unused".into(),
+            second: None,
+            accumulator: name.clone(),
+            initial: value,
+            condition: self.literal(at, Literal::Bool(false)),
+            step: self.node(at, Kind::Ident(name)),
+            result,
+        };
+        self.node(at, Kind::Comprehension(Box::new(comprehension)))
     }
 
     /// The same expression with numbers of its own.
@@ -234,7 +238,8 @@ impl Parser<'_> {
         let at = self.offsets.get((expr.id as usize).wrapping_sub(1)).copied().unwrap_or(0);
         expr.id = self.id(at);
         match &mut expr.kind {
-            Kind::Literal(_) | Kind::Ident(_) | Kind::Error => {}
+            Kind::Literal(_) | Kind::Ident(_) | Kind::Constant(_) | Kind::Error => {}
+            Kind::Member { item, .. } => self.renumber(item),
             Kind::Select { operand, .. } => self.renumber(operand),
             Kind::Call { target, arguments, .. } => {
                 if let Some(target) = target {

@@ -109,6 +109,10 @@ impl Check {
     }
 
     fn rule(&mut self, rule: &Value, at: &Path, decl: &Arc<DeclType>, most: Option<u64>, uncorrelated: Option<&Path>) {
+        if text(rule, "rule").trim().is_empty() {
+            // That there is none is told of where keywords are checked.
+            return;
+        }
         let given = rule.get("optionalOldSelf").and_then(Value::as_bool);
         let variables = variables(decl, given.unwrap_or(false));
         let at_rule = at.child("rule");

@@ -151,6 +151,8 @@ fn compile(expression: &str, variables: &Variables, wanted: Wanted) -> Result<Pr
     Program::compile(expression, variables, wanted).map_err(|error| match (error, wanted) {
         (CompileError::Invalid(issues), Wanted::Bool) => format!("compilation failed: {issues}"),
         (CompileError::Invalid(issues), Wanted::String) => format!("messageExpression compilation failed: {issues}"),
+        (CompileError::Instantiation(why), Wanted::Bool) => format!("program instantiation failed: {why}"),
+        (CompileError::Instantiation(why), Wanted::String) => format!("messageExpression instantiation failed: {why}"),
         (CompileError::WrongType, Wanted::Bool) => "cel expression must evaluate to a bool".to_owned(),
         (CompileError::WrongType, Wanted::String) => "messageExpression must evaluate to a string".to_owned(),
     })
