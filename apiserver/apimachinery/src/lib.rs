@@ -2,10 +2,12 @@
 //!
 //! Objects are [`serde_json::Value`]s. Errors carry upstream's words, because clients read them.
 
+pub mod continue_token;
 pub mod diff;
 pub mod field;
 pub mod gvk;
 pub mod json;
+pub mod jsonpath;
 pub mod meta;
 mod nullable;
 pub mod patch;

@@ -5,7 +5,6 @@
 mod acting;
 pub mod allocation;
 mod context;
-mod continue_token;
 mod conversion;
 pub mod crd;
 mod decode;

@@ -44,6 +44,11 @@ impl Decimal {
         self
     }
 
+    /// This, or with a larger exponent the number of the same digits at `limit`.
+    pub(super) fn with_exponent_at_most(self, limit: i32) -> Self {
+        Self { exponent: self.exponent.min(limit), ..self }
+    }
+
     pub(super) fn sign(&self) -> i32 {
         match self.mantissa.sign() {
             Sign::Minus => -1,

@@ -23,6 +23,9 @@ pub enum ParseError {
 
 /// The smallest unit; anything smaller is rounded up to it.
 const NANO: i32 = -9;
+/// The largest exponent. Upstream keeps the low half of one that does not fit; here it ends at this limit, a multiple of 3
+/// so that what is shown of the largest quantity is read as the same.
+const MAX_EXPONENT: i32 = i32::MAX / 2;
 /// With at most so many digits upstream calculates in machine words, and may keep the text as it was given.
 const MAX_FAST_DIGITS: usize = 18;
 const DECIMAL_SUFFIXES: [(&str, i32); 10] =
@@ -51,8 +54,7 @@ impl Scale {
             return Some(Self::Two(*exponent));
         }
         let exponent = suffix.strip_prefix(['e', 'E'])?.parse::<i64>().ok()?;
-        // Upstream keeps the low half of an exponent that does not fit; here it ends at the limit.
-        let exponent = exponent.clamp(i64::from(i32::MIN / 2), i64::from(i32::MAX / 2));
+        let exponent = exponent.clamp(-i64::from(MAX_EXPONENT), i64::from(MAX_EXPONENT));
         i32::try_from(exponent).ok().map(|exponent| Self::Ten(exponent, Format::DecimalExponent))
     }
 }
@@ -128,7 +130,9 @@ impl FromStr for Quantity {
             mantissa = -mantissa;
         }
         let (amount, mut format) = match scale {
-            Scale::Ten(exponent, format) => (Decimal::new(mantissa, exponent.saturating_sub(places)), format),
+            Scale::Ten(exponent, format) => {
+                (Decimal::new(mantissa, exponent.saturating_sub(places)).with_exponent_at_most(MAX_EXPONENT), format)
+            }
             Scale::Two(exponent) => (Decimal::new(mantissa << exponent, -places), Format::BinarySi),
         };
         // Whoever asks for a little gets a little.

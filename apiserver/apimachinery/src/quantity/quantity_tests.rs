@@ -156,6 +156,16 @@ fn values_are_rounded_up_and_saturate() {
 }
 
 #[test]
+fn an_exponent_ends_at_the_limit_and_is_read_as_it_is_shown() {
+    for text in
+        ["99723000E32922223372", "1e1073741824", "-10e1073741823", "1e99999999999", "1.5e1073741823", "1e-99999999999"]
+    {
+        let shown = quantity(text).to_string();
+        assert_eq!(quantity(&shown), quantity(text), "{text} {shown}");
+    }
+}
+
+#[test]
 fn json_numbers_are_quantities_too() {
     use serde_json::json;
     for (value, want) in [(json!(2), "2"), (json!(0.5), "500m"), (json!(" 1Ki "), "1Ki"), (json!(null), "0")] {

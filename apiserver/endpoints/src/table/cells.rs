@@ -1,10 +1,9 @@
 //! Cells that many kinds share.
 
+use apimachinery::jsonpath;
 use jiff::Timestamp;
 use registry::Column;
 use serde_json::Value;
-
-use super::jsonpath;
 
 /// The moment that ages are counted to.
 #[derive(Clone, Copy, Debug)]
@@ -68,14 +67,13 @@ pub(super) fn human(seconds: i64) -> String {
 }
 
 /// A custom resource's cell: the column's JSONPath, shown as the column's type.
-pub(super) fn custom(column: &Column, path: &jsonpath::Path, object: &Value, clock: Clock) -> Value {
-    let found = path.find(object);
-    let Some(first) = found.first() else { return Value::Null };
+pub(super) fn custom(column: &Column, path: Option<&jsonpath::Path>, object: &Value, clock: Clock) -> Value {
+    // Of several results the first is shown.
+    let Some(first) = path.and_then(|path| path.first(object)) else { return Value::Null };
     match (column.kind.as_str(), first) {
         ("integer", Value::Number(number)) => number.as_i64().or_else(|| number.as_f64().map(truncate)).into(),
-        ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) => (*first).clone(),
+        ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) => first.clone(),
         ("date", Value::String(time)) => clock.custom_age(time).into(),
-        // Of several results the first is shown.
         ("string", value) => text(value).into(),
         _ => Value::Null,
     }

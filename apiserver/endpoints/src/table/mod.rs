@@ -2,11 +2,11 @@
 
 mod cells;
 mod column;
-mod jsonpath;
 mod printers;
 
 use std::borrow::Cow;
 
+use apimachinery::jsonpath;
 use apimachinery::quote::{go_json, write_go_json};
 use apimachinery::status::{Reason, StatusError};
 use bytes::Bytes;
@@ -48,8 +48,8 @@ pub(crate) struct Printer {
 enum Columns {
     /// A built-in kind's.
     BuiltIn(&'static column::Printer),
-    /// A custom resource's: name, then the definition's JSONPaths.
-    Custom(Vec<Column>, Vec<jsonpath::Path>),
+    /// A custom resource's: name, then the definition's JSONPaths; one that cannot be read finds nothing.
+    Custom(Vec<Column>, Vec<Option<jsonpath::Path>>),
 }
 
 /// The shape that was negotiated for answers about `target`.
@@ -125,7 +125,8 @@ impl Columns {
             Self::BuiltIn(printer) => (printer.cells)(printers::Object(object), clock),
             Self::Custom(columns, paths) => {
                 let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-                let cells = columns.iter().zip(paths).map(|(column, path)| cells::custom(column, path, object, clock));
+                let cells =
+                    columns.iter().zip(paths).map(|(column, path)| cells::custom(column, path.as_ref(), object, clock));
                 std::iter::once(name.into()).chain(cells).collect()
             }
         }

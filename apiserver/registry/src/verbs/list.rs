@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use apimachinery::StatusError;
 use apimachinery::selector::fields::Operator;
+use apimachinery::{StatusError, continue_token};
 use storage::cacher::{At, Entry, Freshness, ListRequest, Predicate, Scope};
 
 use super::get::{revision_of, serve};
@@ -11,7 +11,7 @@ use crate::options::{ListOptions, ResourceVersionMatch};
 use crate::registry::Registry;
 use crate::served::Listed;
 use crate::store::Store;
-use crate::{RequestContext, Target, continue_token, storage_error};
+use crate::{RequestContext, Target, storage_error};
 
 /// Which objects a list or watch is about.
 pub(crate) struct Selection {
