@@ -5,12 +5,13 @@ use std::io::Write;
 use apimachinery::quote::write_go_json;
 use apimachinery::status::{Status, StatusError};
 use bytes::Bytes;
+use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use http::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
 use crate::body::Body;
-use crate::indent::indented;
+use crate::indent::Indented;
 use crate::negotiation::{Accepted, Encoding};
 use crate::protobuf;
 use crate::yaml;
@@ -19,6 +20,15 @@ use crate::yaml;
 const GZIP_THRESHOLD: usize = 128 * 1024;
 /// A longer text is not copied for the sake of the line break that it ends with.
 const COPIED: usize = 8 * 1024;
+
+/// What is told of an object whose YAML would be larger than [`yaml_room`].
+const TOO_DEEP: &str = "the answer is nested too deeply to be indented as YAML: ask for application/json";
+
+/// How large the YAML of so many bytes of JSON may become: many times what any object needs whose depth has a reason.
+/// Each line states its depth in spaces, so that the largest object can need gigabytes.
+fn yaml_room(json: usize) -> usize {
+    (16 << 20) + 8 * json
+}
 
 /// How an answer is written: what was negotiated, and whether the client reads gzip.
 #[derive(Clone, Debug, Default)]
@@ -44,10 +54,13 @@ impl Form {
     pub(crate) fn json(&self, code: StatusCode, json: Bytes) -> Response<Body> {
         match self.accepted.encoding {
             Encoding::Protobuf => self.encoded(code, protobuf::json(&json)),
-            Encoding::Json if self.accepted.pretty => self.bytes(code, indented(&json).into()),
+            Encoding::Json if self.accepted.pretty => self.pieces(code, Indented::new(json)),
             Encoding::Json => self.line(code, json),
             Encoding::Yaml => match apimachinery::json::parse(&json) {
-                Ok(value) => self.bytes(code, yaml::to_string(&value).into()),
+                Ok(value) => match yaml::to_string_within(&value, yaml_room(json.len())) {
+                    Some(text) => self.bytes(code, text.into()),
+                    None => Self::plain().status(&StatusError::not_acceptable(TOO_DEEP)),
+                },
                 Err(error) => {
                     Self::plain().status(&StatusError::internal(format!("unable to decode an answer: {error}")))
                 }
@@ -75,7 +88,12 @@ impl Form {
             chunks.for_each(|chunk| json.extend_from_slice(&chunk));
             return self.json(code, json.into());
         }
-        let mut chunks = chunks.peekable();
+        self.pieces(code, chunks)
+    }
+
+    /// An answer of text in pieces, as it is.
+    fn pieces(&self, code: StatusCode, pieces: impl Iterator<Item = Bytes> + Send + 'static) -> Response<Body> {
+        let mut chunks = pieces.peekable();
         let first = chunks.next().unwrap_or_default();
         if chunks.peek().is_none() {
             return self.bytes(code, first);
@@ -173,28 +191,37 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     value.split(',').any(|token| token.split(';').next().unwrap_or_default().trim() == "gzip")
 }
 
-/// Compresses on a thread for blocking work, a few pieces ahead of the client.
+/// Compresses piece by piece, each when the client is ready for it, on a thread for blocking work: none waits for a client.
 fn gzip_chunks(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
-    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(4);
-    tokio::task::spawn_blocking(move || {
-        // Upstream's level: most of the gain for the least time.
-        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-        for chunk in chunks {
-            // Writing to memory does not fail.
-            let _ = encoder.write_all(&chunk);
-            let ready = encoder.get_mut();
-            if ready.len() >= 16 * 1024 && sender.blocking_send(std::mem::take(ready).into()).is_err() {
-                return;
-            }
+    // Upstream's level: most of the gain for the least time.
+    let encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let stream = futures::stream::unfold(Some((encoder, chunks)), |left| async move {
+        let (encoder, chunks) = left?;
+        match tokio::task::spawn_blocking(move || compress(encoder, chunks)).await {
+            Ok(compressed) => Some(compressed),
+            // A panic ends the answer as one on this thread would: cut off, not complete.
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            // The server stops.
+            Err(_) => futures::future::pending().await,
         }
-        if let Ok(rest) = encoder.finish() {
-            let _ = sender.blocking_send(rest.into());
-        }
-    });
-    let stream = futures::stream::unfold(receiver, |mut receiver| async move {
-        receiver.recv().await.map(|bytes| (bytes, receiver))
     });
     Body::Stream(Box::pin(stream))
+}
+
+/// The next piece of the compressed answer, and what is left to compress.
+fn compress<I: Iterator<Item = Bytes>>(
+    mut encoder: GzEncoder<Vec<u8>>,
+    mut chunks: I,
+) -> (Bytes, Option<(GzEncoder<Vec<u8>>, I)>) {
+    for chunk in chunks.by_ref() {
+        // Writing to memory does not fail.
+        let _ = encoder.write_all(&chunk);
+        let ready = encoder.get_mut();
+        if ready.len() >= 16 * 1024 {
+            return (std::mem::take(ready).into(), Some((encoder, chunks)));
+        }
+    }
+    (encoder.finish().unwrap_or_default().into(), None)
 }
 
 /// The longest that all warnings together may be before each is cut (upstream: 4 KiB in all, then 256 each), in characters.

@@ -14,18 +14,32 @@ const SIMPLE_KEY: usize = 128;
 
 /// The document of a value.
 pub(crate) fn to_string(value: &Value) -> String {
-    let mut emitter =
-        Emitter { out: String::new(), column: 0, indent: 0, whitespace: true, indention: true, simple_key: false };
+    to_string_within(value, usize::MAX).unwrap_or_default()
+}
+
+/// The document of a value, unless it is longer than `room`, in bytes.
+pub(crate) fn to_string_within(value: &Value, room: usize) -> Option<String> {
+    let mut emitter = Emitter {
+        out: String::new(),
+        room,
+        column: 0,
+        indent: 0,
+        whitespace: true,
+        indention: true,
+        simple_key: false,
+    };
     emitter.node(value);
     if !emitter.out.ends_with('\n') {
         emitter.out.push('\n');
     }
-    emitter.out
+    (emitter.out.len() <= room).then_some(emitter.out)
 }
 
 /// libyaml's emitter: what it knows of the line it is on.
 struct Emitter {
     out: String,
+    /// Nothing is indented any more once the text is longer.
+    room: usize,
     column: usize,
     indent: usize,
     /// The last character was a space or a break.
@@ -49,6 +63,9 @@ impl Emitter {
 
     /// Goes to the column `indent`, on a new line unless this one holds only what leads there.
     fn write_indent(&mut self) {
+        if self.out.len() > self.room {
+            return;
+        }
         if !self.indention || self.column > self.indent || (self.column == self.indent && !self.whitespace) {
             self.line_break();
         }
@@ -346,6 +363,17 @@ list:
 none: null
 "#;
         assert_eq!(to_string(&value), expected);
+    }
+
+    #[test]
+    fn a_text_that_would_grow_beyond_its_room_is_given_up() {
+        let mut value = json!("a a a a ".repeat(100_000));
+        for _ in 0..1000 {
+            value = json!([value]);
+        }
+        assert_eq!(to_string_within(&value, 1 << 20), None);
+        assert_eq!(to_string_within(&json!({"a": 1}), 5).as_deref(), Some("a: 1\n"));
+        assert_eq!(to_string_within(&json!({"a": 1}), 4), None);
     }
 
     #[test]
