@@ -125,6 +125,10 @@ pub struct Options {
     #[arg(long, default_value_t = 200, value_name = "N", help_heading = "Serving")]
     pub max_mutating_requests_inflight: usize,
 
+    /// Requests at once on one HTTP/2 connection (0: 100)
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Serving")]
+    pub http2_max_streams_per_connection: u32,
+
     /// Authorities whose client certificates are accepted besides the server's own, PEM
     #[arg(long, value_name = "FILE", help_heading = "Authentication")]
     pub client_ca_file: Option<PathBuf>,

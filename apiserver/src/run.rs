@@ -105,6 +105,9 @@ pub async fn run(
     server.min_request_timeout = Duration::from_secs(options.min_request_timeout);
     server.max_requests_inflight = options.max_requests_inflight;
     server.max_mutating_requests_inflight = options.max_mutating_requests_inflight;
+    if options.http2_max_streams_per_connection > 0 {
+        server.http2_max_streams_per_connection = options.http2_max_streams_per_connection;
+    }
     server.advertise_address = advertised.to_string();
 
     let tasks = TaskTracker::new();

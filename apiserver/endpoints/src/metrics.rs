@@ -16,7 +16,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
-use registry::Row;
+use registry::{Row, Table};
 
 use crate::body::Body;
 use crate::request_info::RequestInfo;
@@ -132,10 +132,10 @@ impl Metrics {
         add(&mut self.registry.lock());
     }
 
-    /// Counts a request that begins.
-    pub(crate) fn begin(self: &Arc<Self>, info: &RequestInfo) -> InFlight {
+    /// Counts a request that begins. What `table` does not know is counted by its verb alone.
+    pub(crate) fn begin(self: &Arc<Self>, info: &RequestInfo, table: &Table) -> InFlight {
         let long = info.long_running();
-        let labels = labels(info);
+        let labels = labels(info, table);
         if long {
             self.long_running.get_or_create(&labels).inc();
         } else {
@@ -221,7 +221,7 @@ fn kind(info: &RequestInfo) -> InflightLabels {
     InflightLabels { request_kind: if info.read_only() { "readOnly" } else { "mutating" } }
 }
 
-fn labels(info: &RequestInfo) -> RequestLabels {
+fn labels(info: &RequestInfo, table: &Table) -> RequestLabels {
     if !info.is_resource {
         // Paths are the client's: only the verb is counted, so that nobody can fill the memory with labels.
         let verb = match info.verb.as_str() {
@@ -242,6 +242,11 @@ fn labels(info: &RequestInfo) -> RequestLabels {
         "get" => "GET",
         _ => "other",
     };
+    // Nor can anybody with resources that are not there.
+    let known = table.row(&info.group, &info.version, &info.resource);
+    if !known.is_some_and(|row| info.subresource.is_empty() || row.subresource(&info.subresource).is_some()) {
+        return RequestLabels { verb: verb.to_owned(), component: "apiserver", ..RequestLabels::default() };
+    }
     let scope = match (info.name.is_empty(), info.namespace.is_empty()) {
         (false, _) => "resource",
         (true, false) => "namespace",

@@ -60,7 +60,8 @@ impl Query {
     }
 }
 
-/// `+` is a space, `%XX` a byte; `None` for a broken escape or bytes that are not UTF-8.
+/// `+` is a space, `%XX` a byte; `None` for a broken escape. Bytes that are not UTF-8 become U+FFFD: Go's strings keep
+/// them, and what they are a part of is refused as any odd value is, not left out.
 fn decode(text: &str) -> Option<String> {
     let bytes = text.as_bytes();
     let broken = bytes.iter().enumerate().any(|(at, byte)| {
@@ -70,7 +71,7 @@ fn decode(text: &str) -> Option<String> {
         return None;
     }
     let spaced = if text.contains('+') { text.replace('+', " ") } else { text.to_owned() };
-    percent_decode_str(&spaced).decode_utf8().ok().map(|decoded| decoded.into_owned())
+    Some(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -79,13 +80,14 @@ mod tests {
 
     #[test]
     fn parameters_are_read_as_go_reads_them() {
-        let query = Query::parse(Some("a=1&b=x+y%2Cz&a=2&c&bad=%zz&semi;colon=1"));
+        let query = Query::parse(Some("a=1&b=x+y%2Cz&a=2&c&bad=%zz&semi;colon=1&raw=%ff"));
         assert_eq!(query.first("a"), Some("1"));
         assert_eq!(query.all("a").collect::<Vec<_>>(), ["1", "2"]);
         assert_eq!(query.first("b"), Some("x y,z"));
         assert_eq!(query.first("c"), Some(""));
         assert_eq!(query.first("bad"), None);
         assert_eq!(query.first("semi"), None);
+        assert_eq!(query.first("raw"), Some("\u{fffd}"));
     }
 
     #[test]

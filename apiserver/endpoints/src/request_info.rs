@@ -107,6 +107,13 @@ impl RequestInfo {
     }
 }
 
+/// Whether each escape of a path is one. Go answers 400 to a request whose path has another.
+pub(crate) fn readable(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    memchr::memchr_iter(b'%', bytes)
+        .all(|at| bytes.get(at + 1..at + 3).is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit)))
+}
+
 fn verb(method: &Method) -> &'static str {
     match *method {
         Method::POST => "create",

@@ -12,6 +12,7 @@ use crate::server::Config;
 struct Fixture {
     address: SocketAddr,
     connector: TlsConnector,
+    http2: TlsConnector,
     stop: CancellationToken,
     serving: tokio::task::JoinHandle<()>,
     _folder: tempfile::TempDir,
@@ -30,6 +31,8 @@ fn fixture() -> Fixture {
     roots.add(cert.der().clone()).unwrap();
     let client = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let client = client.with_root_certificates(roots).with_no_client_auth();
+    let mut http2 = client.clone();
+    http2.alpn_protocols = vec![b"h2".to_vec()];
 
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
@@ -40,6 +43,7 @@ fn fixture() -> Fixture {
     Fixture {
         address: listener.local_addr().unwrap(),
         connector: TlsConnector::from(Arc::new(client)),
+        http2: TlsConnector::from(Arc::new(http2)),
         serving: tokio::spawn(serve(listener, tls, Server::new(config), stop.clone())),
         stop,
         _folder: folder,
@@ -58,8 +62,12 @@ impl crate::authorization::Authorizer for Anyone {
 impl Fixture {
     /// A connection that has sent this.
     async fn send(&self, bytes: &[u8]) -> TlsStream<TcpStream> {
-        let socket = TcpStream::connect(self.address).await.unwrap();
-        let mut stream = self.connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
+        Self::connect(self.address, &self.connector, bytes).await
+    }
+
+    async fn connect(address: SocketAddr, connector: &TlsConnector, bytes: &[u8]) -> TlsStream<TcpStream> {
+        let socket = TcpStream::connect(address).await.unwrap();
+        let mut stream = connector.connect("localhost".try_into().unwrap(), socket).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         stream
     }
@@ -86,6 +94,9 @@ async fn read_to(stream: &mut TlsStream<TcpStream>, end: &str) -> String {
     String::from_utf8_lossy(&read).into_owned()
 }
 
+/// What an HTTP/2 connection begins with.
+const GREETING: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
 #[tokio::test]
 async fn a_stop_ends_watches_in_order_and_closes_idle_connections() {
     let fixture = fixture();
@@ -94,7 +105,7 @@ async fn a_stop_ends_watches_in_order_and_closes_idle_connections() {
     let mut watch = fixture.get("/api/v1/pods?watch=1&resourceVersion=0").await;
     assert!(read_to(&mut watch, "\r\n\r\n").await.starts_with("HTTP/1.1 200"));
     // HTTP/2 that greets and then answers nothing, not even that the server goes away.
-    let mut deaf = fixture.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await;
+    let mut deaf = Fixture::connect(fixture.address, &fixture.http2, GREETING).await;
     deaf.read_exact(&mut [0; 9]).await.unwrap();
     // Only a socket: its handshake never comes.
     let _silent = TcpStream::connect(fixture.address).await.unwrap();

@@ -16,15 +16,19 @@ use tokio_util::sync::CancellationToken;
 use crate::authentication::Authenticator;
 use crate::authorization::{self, Authorizer, Decision};
 use crate::body::{Body, RequestBody};
-use crate::filters::flow_control::FlowControl;
+use crate::filters::flow_control::{self, FlowControl};
 use crate::filters::{audit, impersonation, timeout};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::negotiation::{self, Endpoint};
 use crate::query::Query;
-use crate::request_info::RequestInfo;
+use crate::request_info::{self, RequestInfo};
 use crate::response::{self, Form};
+use crate::serve::Until;
 use crate::{discovery, openapi, protobuf, routes, version};
+
+/// What a client is told of a handler that panicked.
+const PANICKED: &str = "This request caused apiserver to panic. Look in the logs for details.\n";
 
 /// What a server is made of.
 pub struct Config {
@@ -50,6 +54,8 @@ pub struct Config {
     pub max_requests_inflight: usize,
     /// Writes served at once. Upstream: 200.
     pub max_mutating_requests_inflight: usize,
+    /// Requests at once on one HTTP/2 connection. Upstream: 100.
+    pub http2_max_streams_per_connection: u32,
     /// `host:port` as clients reach this server, for `/api`'s `serverAddressByClientCIDRs`.
     pub advertise_address: String,
 }
@@ -70,6 +76,7 @@ impl Config {
             min_request_timeout: Duration::from_secs(1800),
             max_requests_inflight: 400,
             max_mutating_requests_inflight: 200,
+            http2_max_streams_per_connection: 100,
             advertise_address: String::new(),
         }
     }
@@ -139,6 +146,9 @@ impl Server {
         let started = Instant::now();
         let (parts, body) = request.into_parts();
         let audit_id = audit::id(&parts.headers);
+        if !request_info::readable(parts.uri.path()) {
+            return response::text(StatusCode::BAD_REQUEST, "400 Bad Request");
+        }
         let head = parts.method == Method::HEAD;
         let query = Query::parse(parts.uri.query());
         let (info, invalid) = match RequestInfo::new(&parts.method, parts.uri.path(), &query) {
@@ -146,7 +156,7 @@ impl Server {
             Err(error) => (RequestInfo::default(), Some(StatusError::internal(error))),
         };
         let mut exchange = Exchange { parts, query, info, user: None, warnings: Warnings::new(), deadline: None };
-        let in_flight = self.config.metrics.begin(&exchange.info);
+        let in_flight = self.config.metrics.begin(&exchange.info, &self.config.registry.table());
         let outcome = match invalid {
             Some(error) => Ok(Err(error)),
             None => AssertUnwindSafe(self.filter(&mut exchange, body, connection)).catch_unwind().await,
@@ -161,9 +171,7 @@ impl Server {
             }
             Err(_) => {
                 tracing::error!(path = exchange.info.path, method = %exchange.parts.method, "a handler panicked");
-                let error =
-                    StatusError::internal("This request caused apiserver to panic. Look in the logs for details.");
-                exchange.error_form().status(&error)
+                response::text(StatusCode::INTERNAL_SERVER_ERROR, PANICKED)
             }
         };
         let headers = response.headers_mut();
@@ -196,7 +204,7 @@ impl Server {
         // 3. audit: the event is recorded in `handle`, when the answer is known.
         exchange.user = Some(user.clone());
         // 4. flow control
-        let _permit = self.flow_control.admit(&exchange.info, &user)?;
+        let Some(place) = self.flow_control.admit(&exchange.info, &user) else { return Ok(flow_control::refused()) };
         // 5. impersonation
         let authorizer = &*self.config.authorizer;
         let user = impersonation::impersonate(headers, user, &exchange.info, authorizer).await?;
@@ -214,8 +222,12 @@ impl Server {
         }
         let allotted = timeout::allotted(&exchange.query, self.config.request_timeout)?;
         exchange.deadline = Some(Instant::now() + allotted);
-        let routed = tokio::time::timeout(allotted, routes::route(self, exchange, user, body, connection)).await;
-        routed.unwrap_or_else(|_| Err(timeout::exceeded()))
+        let deadline = tokio::time::Instant::now() + allotted;
+        let routed = tokio::time::timeout_at(deadline, routes::route(self, exchange, user, body, connection)).await;
+        let mut response = routed.unwrap_or_else(|_| Err(timeout::exceeded()))?;
+        response.extensions_mut().insert(Until(deadline.max(tokio::time::Instant::now() + timeout::LEAST_TO_READ)));
+        response.extensions_mut().insert(place);
+        Ok(response)
     }
 
     fn record(&self, exchange: Exchange, id: HeaderValue, code: StatusCode, latency: Duration) {

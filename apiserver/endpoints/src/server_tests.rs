@@ -435,3 +435,26 @@ async fn answers_have_their_fields_in_gos_order() {
         ],
     );
 }
+
+struct Panicking;
+
+#[async_trait::async_trait]
+impl Authorizer for Panicking {
+    async fn authorize(&self, attributes: &authorization::Attributes) -> Decision {
+        assert!(!attributes.path.starts_with("/panic"), "a bug");
+        Decision::allow()
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_panics_is_answered_500_in_upstreams_words_and_the_server_goes_on() {
+    let Fixture { server, connection, _folder } = fixture().await;
+    let mut config = Config::new(server.config.registry.clone());
+    config.authorizer = Arc::new(Panicking);
+    let fixture = Fixture { server: Server::new(config), connection, _folder };
+    let answer = fixture.get("/panic").await;
+    let words = "This request caused apiserver to panic. Look in the logs for details.\n";
+    assert_eq!((answer.code, answer.text().as_str()), (500, words));
+    assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+    assert_eq!(fixture.get("/readyz").await.code, 200);
+}

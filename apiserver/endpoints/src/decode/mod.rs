@@ -26,7 +26,7 @@ pub(crate) async fn read(body: RequestBody) -> Result<Bytes, StatusError> {
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
     while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| StatusError::bad_request(error.to_string()))?;
+        let frame = frame.map_err(|error| unreadable(&error))?;
         let Ok(data) = frame.into_data() else { continue };
         if first.len() + rest.len() + data.len() > MAX_BODY {
             return Err(too_large());
@@ -42,6 +42,13 @@ pub(crate) async fn read(body: RequestBody) -> Result<Bytes, StatusError> {
         }
     }
     Ok(if rest.is_empty() { first } else { rest.freeze() })
+}
+
+/// The answer to a body that breaks off or is not framed as it says: to upstream no more than an error of Go's reader.
+fn unreadable(error: &hyper::Error) -> StatusError {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
+    let framing = source.is_some_and(|source| source.kind() == std::io::ErrorKind::InvalidInput);
+    StatusError::unstructured(if framing { "malformed chunked encoding" } else { "unexpected EOF" })
 }
 
 /// What a body is to be.

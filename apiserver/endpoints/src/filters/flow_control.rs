@@ -2,11 +2,19 @@
 
 use std::sync::Arc;
 
-use apimachinery::status::StatusError;
 use apimachinery::user::{SYSTEM_MASTERS, UserInfo};
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Response, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::body::Body;
 use crate::request_info::RequestInfo;
+use crate::response::text;
+
+/// A place among the requests that are served: free again when the last of this is dropped, which is when the answer has
+/// left. `None` for who is not counted.
+#[derive(Clone, Debug)]
+pub(crate) struct Place(#[expect(dead_code, reason = "held")] Option<Arc<OwnedSemaphorePermit>>);
 
 /// Upstream's max-in-flight limits: reads and writes are counted apart; requests that last are not counted, and
 /// `system:masters` is always let in.
@@ -22,22 +30,24 @@ impl FlowControl {
         Self { reads: limit(reads), writes: limit(writes) }
     }
 
-    /// A place for the request, held until the permit is dropped; 429 if there is none.
-    pub(crate) fn admit(
-        &self,
-        info: &RequestInfo,
-        user: &UserInfo,
-    ) -> Result<Option<OwnedSemaphorePermit>, StatusError> {
+    /// A place for the request; `None` if all are taken.
+    pub(crate) fn admit(&self, info: &RequestInfo, user: &UserInfo) -> Option<Place> {
         if info.long_running() {
-            return Ok(None);
+            return Some(Place(None));
         }
-        let Some(limit) = (if info.read_only() { &self.reads } else { &self.writes }) else { return Ok(None) };
+        let Some(limit) = (if info.read_only() { &self.reads } else { &self.writes }) else { return Some(Place(None)) };
         match limit.clone().try_acquire_owned() {
-            Ok(permit) => Ok(Some(permit)),
-            Err(_) if user.is_in_group(SYSTEM_MASTERS) => Ok(None),
-            Err(_) => Err(StatusError::too_many_requests("Too many requests, please try again later.", 1)),
+            Ok(permit) => Some(Place(Some(Arc::new(permit)))),
+            Err(_) => user.is_in_group(SYSTEM_MASTERS).then_some(Place(None)),
         }
     }
+}
+
+/// The 429 of a request that found no place: text, not a Status.
+pub(crate) fn refused() -> Response<Body> {
+    let mut response = text(StatusCode::TOO_MANY_REQUESTS, "Too many requests, please try again later.\n");
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 #[cfg(test)]
@@ -51,11 +61,13 @@ mod tests {
         let info = |path| RequestInfo::new(&http::Method::GET, path, &Query::parse(None)).unwrap();
         let user = UserInfo::new("alice", ["dev"]);
         let held = limits.admit(&info("/api/v1/pods"), &user).unwrap();
-        let refused = limits.admit(&info("/api/v1/pods"), &user).unwrap_err();
-        assert_eq!((refused.code(), refused.retry_after_seconds()), (429, Some(1)));
-        assert!(limits.admit(&info("/api/v1/watch/pods"), &user).is_ok(), "watches are not counted");
-        assert!(limits.admit(&info("/api/v1/pods"), &UserInfo::new("admin", [SYSTEM_MASTERS])).is_ok());
+        assert!(limits.admit(&info("/api/v1/pods"), &user).is_none());
+        let answer = refused();
+        assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(answer.headers()[RETRY_AFTER], "1");
+        assert!(limits.admit(&info("/api/v1/watch/pods"), &user).is_some(), "watches are not counted");
+        assert!(limits.admit(&info("/api/v1/pods"), &UserInfo::new("admin", [SYSTEM_MASTERS])).is_some());
         drop(held);
-        assert!(limits.admit(&info("/api/v1/pods"), &user).is_ok());
+        assert!(limits.admit(&info("/api/v1/pods"), &user).is_some());
     }
 }

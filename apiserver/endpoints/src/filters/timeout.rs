@@ -6,6 +6,9 @@ use apimachinery::status::StatusError;
 
 use crate::query::Query;
 
+/// A client has at least this long to read an answer, also one that was made when the request's time was over.
+pub(crate) const LEAST_TO_READ: Duration = Duration::from_secs(10);
+
 /// The time a request has: the server's limit, or less if the `timeout` parameter (a Go duration) says so. 400 if that
 /// is no duration.
 pub(crate) fn allotted(query: &Query, limit: Duration) -> Result<Duration, StatusError> {

@@ -6,11 +6,14 @@ use apimachinery::status::StatusError;
 use futures::StreamExt;
 use http::{Response, StatusCode};
 use rand::Rng;
+use tokio::time::Instant;
 
 use super::Call;
 use crate::body::Body;
+use crate::filters::timeout::LEAST_TO_READ;
 use crate::negotiation::{self, Encoding};
 use crate::response::respond;
+use crate::serve::Until;
 use crate::{options, protobuf, streaming};
 
 pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError> {
@@ -42,6 +45,8 @@ pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError>
     };
     let frames = frames.inspect(move |frame| count.observe(frame.len())).take_until(end);
     let mut response = respond(StatusCode::OK, media_type);
+    // Who reads is told of the end; who does not is cut off.
+    response.extensions_mut().insert(Until(Instant::now() + timeout + LEAST_TO_READ));
     *response.body_mut() = Body::Stream(Box::pin(frames));
     Ok(response)
 }
