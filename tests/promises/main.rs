@@ -8,6 +8,7 @@ mod command_line;
 mod crash;
 mod failover;
 mod history;
+mod hostile_input;
 mod kube_rs;
 mod kubectl_describes;
 mod kubectl_reads;

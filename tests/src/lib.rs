@@ -10,6 +10,7 @@ pub mod etcd;
 pub mod exchange;
 pub mod kubectl;
 pub mod process;
+pub mod raw;
 pub mod wait;
 pub mod watching;
 
