@@ -331,7 +331,7 @@ impl fmt::Display for Body<'_> {
                 BadValue::Omitted => {}
                 BadValue::Rendered(text) => write!(f, ": {text}")?,
                 BadValue::Value(Value::String(text)) => write!(f, ": {}", Quoted(text))?,
-                BadValue::Value(Value::Number(number)) => match number.as_f64().filter(|_| number.is_f64()) {
+                BadValue::Value(Value::Number(number)) => match number.as_f64().filter(|_| !number.is_i64()) {
                     Some(float) => write!(f, ": {}", go_float(float))?,
                     None => write!(f, ": {number}")?,
                 },

@@ -144,7 +144,9 @@ impl<L: Formatter> Formatter for GoFormatter<L> {
     }
 }
 
-/// A float as Go's `%v` writes it: `%g` with the shortest digits, exponents below -4 and from 21 on.
+/// A float as Go's `%v` writes it: `%g` with the shortest digits, exponents below -4 and from 6 on.
+///
+/// JSON has its own rule: there exponents begin at 21.
 pub fn go_float(number: f64) -> String {
     if number == 0.0 {
         return if number.is_sign_negative() { "-0".to_owned() } else { "0".to_owned() };
@@ -152,7 +154,7 @@ pub fn go_float(number: f64) -> String {
     let scientific = format!("{number:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
     match exponent.parse::<i32>() {
-        Ok(exponent) if !(-4..21).contains(&exponent) => {
+        Ok(exponent) if !(-4..6).contains(&exponent) => {
             let sign = if exponent < 0 { '-' } else { '+' };
             format!("{mantissa}e{sign}{:02}", exponent.abs())
         }
@@ -171,7 +173,7 @@ fn write_go_value(text: &mut String, value: &Value) {
     match value {
         Value::Null => text.push_str("<nil>"),
         Value::Bool(bool) => text.push_str(if *bool { "true" } else { "false" }),
-        Value::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+        Value::Number(number) => match number.as_f64().filter(|_| !number.is_i64()) {
             Some(float) => text.push_str(&go_float(float)),
             None => text.push_str(&number.to_string()),
         },
@@ -264,7 +266,9 @@ mod tests {
             (0.0, "0"),
             (100000.0, "100000"),
             (1e21, "1e+21"),
-            (1e20, "100000000000000000000"),
+            (1e20, "1e+20"),
+            (1_000_000.0, "1e+06"),
+            (123_456_789.0, "1.23456789e+08"),
             (1e-5, "1e-05"),
             (0.0001, "0.0001"),
             (-2.5e-7, "-2.5e-07"),

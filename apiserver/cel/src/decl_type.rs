@@ -136,6 +136,7 @@ impl DeclType {
     }
 
     fn object(schema: &Json, name: &str, resource_root: bool) -> Self {
+        let resource_root = resource_root && !declares_names(schema);
         let mut fields = BTreeMap::new();
         // An object is at least `{}`, and what it requires.
         let mut min_size = 2;
@@ -191,6 +192,16 @@ impl DeclType {
             DeclKind::Object(object) => Type::Object(object.clone()),
         }
     }
+}
+
+/// Whether a whole object's schema declares what every object has itself: then that is what expressions see.
+fn declares_names(schema: &Json) -> bool {
+    let is = |path: &str, kind: &str| schema.pointer(path).is_some_and(|of| of == kind);
+    is("/properties/apiVersion/type", "string")
+        && is("/properties/kind/type", "string")
+        && is("/properties/metadata/type", "object")
+        && is("/properties/metadata/properties/name/type", "string")
+        && is("/properties/metadata/properties/generateName/type", "string")
 }
 
 fn embeds(schema: &Json) -> bool {

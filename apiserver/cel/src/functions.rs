@@ -18,7 +18,6 @@ use regex::Regex;
 pub(crate) use net::{Address, Network};
 pub(crate) use optional::inserted;
 pub(crate) use semver::Semver;
-pub(crate) use strings::compile as compile_pattern;
 pub(crate) use url::Url;
 pub(crate) use validate::Format;
 

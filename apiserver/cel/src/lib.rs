@@ -15,6 +15,7 @@ mod interpreter;
 mod lexer;
 mod literals;
 mod parser;
+pub mod pattern;
 mod places;
 mod plan;
 mod program;

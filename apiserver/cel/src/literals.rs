@@ -5,6 +5,7 @@ use crate::ast::{Expr, Kind, Literal};
 use crate::checker::Checked;
 use crate::functions;
 use crate::interpreter::constant;
+use crate::pattern;
 use crate::source::Issue;
 use crate::types::Type;
 
@@ -24,7 +25,7 @@ pub(crate) fn check(checked: &Checked) -> Vec<Issue> {
                 }
             }
             ("matches", [Expr { id, kind: Kind::Literal(Literal::String(text)) }, ..])
-                if functions::compile_pattern(text).is_err() =>
+                if pattern::compile(text).is_err() =>
             {
                 issues.push(wrong(*id, "matches argument"));
             }

@@ -297,6 +297,11 @@ impl<'a> Parser<'a> {
                 self.next();
             }
             let at = if name.kind == TokenKind::End { dot.offset + 1 } else { name.offset };
+            if !optional && is_qualified_name(&operand) {
+                // Upstream's parser takes names for a message's type as long as it can.
+                let seen = if name.kind == TokenKind::End { "<EOF>" } else { seen };
+                return self.syntax(name.offset, &format!("mismatched input '{seen}' expecting IDENTIFIER"));
+            }
             return self.syntax(at, &format!("no viable alternative at input '.{seen}'"));
         }
         self.next();
@@ -561,6 +566,15 @@ impl<'a> Parser<'a> {
         }
         self.expect("}");
         Expr { id, kind: Kind::Map(entries) }
+    }
+}
+
+/// `a.b.c`
+fn is_qualified_name(expr: &Expr) -> bool {
+    match &expr.kind {
+        Kind::Ident(_) => true,
+        Kind::Select { operand, test: false, .. } => is_qualified_name(operand),
+        _ => false,
     }
 }
 

@@ -53,7 +53,7 @@ fn feed(value: &Value<'_>, hasher: &mut DefaultHasher) {
         Value::String(text) => text.hash(hasher),
         Value::Bytes(bytes) => bytes.hash(hasher),
         Value::Duration(nanos) => nanos.hash(hasher),
-        Value::Timestamp(time) => time.hash(hasher),
+        Value::Timestamp(time) => (**time).hash(hasher),
         // The rest are told apart by comparing them.
         _ => {}
     }

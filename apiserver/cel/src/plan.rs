@@ -11,6 +11,7 @@ use crate::checker::Checked;
 use crate::declarations;
 use crate::functions;
 use crate::interpreter::constant;
+use crate::pattern;
 use crate::places::Places;
 use crate::types::Type;
 use crate::value::{Map, Text, Value};
@@ -95,7 +96,7 @@ impl Plan<'_> {
             }
             ("matches" | "find" | "findAll", Some(_), Some(pattern), _) => {
                 if let Some(Value::String(pattern)) = constant_of(pattern) {
-                    self.regexes.insert(expr.id, functions::compile_pattern(&pattern)?);
+                    self.regexes.insert(expr.id, pattern::compile(&pattern)?);
                 }
                 Ok(None)
             }

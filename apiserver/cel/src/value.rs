@@ -6,12 +6,11 @@ mod map;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use serde_json::{Map as JsonMap, Value as Json};
 
 use crate::decl_type::{DeclKind, DeclType, ListType, ObjectType};
 use crate::functions::Opaque;
-use crate::functions::time::{parse_date, parse_date_time, parse_format_duration};
+use crate::functions::time::{Moment, parse_date, parse_date_time, parse_format_duration};
 use crate::interpreter::Error;
 use crate::types::Type;
 
@@ -33,7 +32,7 @@ pub(crate) enum Value<'a> {
     Bytes(Arc<[u8]>),
     /// In nanoseconds.
     Duration(i64),
-    Timestamp(Timestamp),
+    Timestamp(Moment),
     List(List<'a>),
     Map(Map<'a>),
     Object(&'a JsonMap<String, Json>, &'a ObjectType),
@@ -168,7 +167,7 @@ impl<'a> Value<'a> {
             (Self::String(a), Value::String(b)) => **a == **b,
             (Self::Bytes(a), Value::Bytes(b)) => a == b,
             (Self::Duration(a), Value::Duration(b)) => a == b,
-            (Self::Timestamp(a), Value::Timestamp(b)) => a == b,
+            (Self::Timestamp(a), Value::Timestamp(b)) => **a == **b,
             (Self::List(a), Value::List(b)) => a.equals(b),
             (Self::Map(a), Value::Map(b)) => {
                 let Ok(entries) = a.entries() else { return false };
@@ -194,7 +193,7 @@ impl<'a> Value<'a> {
             (Self::String(a), Value::String(b)) => Some((**a).cmp(&**b)),
             (Self::Bytes(a), Value::Bytes(b)) => Some(a.cmp(b)),
             (Self::Duration(a), Value::Duration(b)) => Some(a.cmp(b)),
-            (Self::Timestamp(a), Value::Timestamp(b)) => Some(a.cmp(b)),
+            (Self::Timestamp(a), Value::Timestamp(b)) => Some((**a).cmp(&**b)),
             _ => compare_numbers(self, other),
         }
     }

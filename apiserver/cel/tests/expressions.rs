@@ -40,6 +40,9 @@ fn the_language_and_its_libraries_answer_as_upstream() {
         "url('https://[::1]:80/a?x=1').getPort() == '80' && !isURL('../rel')",
         "semver('1.0.0-rc.1').isLessThan(semver('1.0.0')) && semver('v01.2', true) == semver('1.2.0')",
         "timestamp('2024-03-04T05:06:07Z').getHours('Europe/Paris') == 6",
+        "string(timestamp('2024-03-04T05:06:07.01+01:00')) == '2024-03-04T05:06:07.01+01:00'",
+        "string(timestamp('2024-03-04T05:06:07-00:00') + duration('1s')) == '2024-03-04T05:06:08Z'",
+        "optional.ofNonZeroValue(timestamp('0001-01-01T00:00:00Z')) == optional.none()",
         "timestamp('2024-03-04T05:06:07Z') - timestamp('2024-03-04T05:06:00Z') == duration('7s')",
         "format.dns1123Label().validate('Bad').hasValue() && !format.named('nope').hasValue()",
         "true || 1 / 0 == 1",
@@ -131,4 +134,50 @@ fn costs_are_bounded_by_what_the_schema_bounds() {
     let unbounded = json!({"type": "array", "items": {"type": "integer"}});
     assert!(cost(unbounded, "self.all(x, self.all(y, x == y))") > 1_000_000_000_000);
     assert_eq!(cost(json!({"type": "string", "maxLength": 10}), "self.contains('a')"), 1 + 4);
+}
+
+#[test]
+fn lists_of_an_object_stay_the_kind_of_list_that_they_are() {
+    let item = json!({"type": "object", "properties": {"k": string(), "v": string()}});
+    let list =
+        json!({"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["k"], "items": item});
+    let schema = json!({"type": "object", "properties": {
+        "maps": {"type": "array", "items": list},
+        "set": {"type": "array", "x-kubernetes-list-type": "set", "items": string()},
+    }});
+    let value = json!({
+        "maps": [[{"k": "a", "v": "1"}, {"k": "b", "v": "2"}], [{"k": "b", "v": "2"}, {"k": "a", "v": "1"}]],
+        "set": ["a", "b"],
+    });
+    for rule in [
+        "self.maps[0] == self.maps[1] && self.maps[0] + self.maps[1] == self.maps[1]",
+        "self.maps[0] + [self.maps[0][1], self.maps[0][0]] == self.maps[1]",
+        "self.set == ['b', 'a'] && (self.set + ['b', 'c']).size() == 3",
+        "self.set + ['c'] == ['c', 'b', 'a']",
+    ] {
+        assert_eq!(test(&schema, &value, rule), Ok(true), "{rule}");
+    }
+}
+
+#[test]
+fn data_that_does_not_fit_its_schema_is_named() {
+    let field = |of: Value| json!({"type": "object", "properties": {"f": of}});
+    let list = json!({"type": "array", "items": string()});
+    for (schema, value, why) in [
+        (json!({"type": "integer"}), json!(1.0), "invalid data, expected int, got float64"),
+        (
+            json!({"x-kubernetes-int-or-string": true}),
+            json!(1.5),
+            "invalid data, expected XIntOrString value to be either a string or integer",
+        ),
+        (list.clone(), json!({}), "invalid data, expected an array for the provided schema with type=array"),
+        (field(string()), json!([]), "invalid data, expected a map for the provided schema with type=object"),
+        (string(), json!(true), "invalid data, expected string, got bool"),
+    ] {
+        assert_eq!(test(&field(schema), &json!({"f": value}), "self.f == self.f"), Err(why.to_owned()), "{value}");
+    }
+    let why = "invalid data, got null for schema with nullable=false";
+    assert_eq!(test(&list, &json!([null]), "self[0] == 'x'"), Err(why.to_owned()));
+    let list = json!({"type": "array", "items": {"type": "string", "nullable": true}});
+    assert_eq!(test(&list, &json!([null]), "type(self[0]) == null_type"), Ok(true));
 }

@@ -370,6 +370,10 @@ impl Write<'_> {
             chain.validate(&attributes, &self.ctx.warnings).await?;
         }
 
+        if let Some(schema) = row.schema() {
+            schema.settle_numbers(&mut object);
+        }
+
         let removes = old.is_some_and(|old| {
             object.finalizers().next().is_none()
                 && old.deletion_timestamp().is_some()

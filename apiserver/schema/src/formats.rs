@@ -76,17 +76,26 @@ static CREDIT_CARD: Lazy = LazyLock::new(|| {
 });
 static DATE_TIME: Lazy =
     LazyLock::new(|| Regex::new(r"^([0-9]{2}):([0-9]{2}):([0-9]{2})(.[0-9]+)?(z|([+-][0-9]{2}:[0-9]{2}))$").ok());
-/// A label of letters, digits and symbols with inner dashes, or a name whose last label is of letters alone.
-static HOSTNAME: Lazy = LazyLock::new(|| {
-    let c = r"[a-zA-Z0-9\p{S}\p{L}]";
-    let inner = r"[a-zA-Z0-9\-\p{S}\p{L}]";
-    Regex::new(&format!(r"^({c}((-?{c}{{0,62}})?)|({c}(({inner}{{0,61}}{c})?)(\.)){{1,}}([a-zA-Z\p{{L}}]){{2,63}})$"))
-        .ok()
-});
+/// What labels of host names are made of.
+static LABEL: Lazy = LazyLock::new(|| Regex::new(r"^[-a-zA-Z0-9\p{S}\p{L}]+$").ok());
+static LETTERS: Lazy = LazyLock::new(|| Regex::new(r"^\p{L}+$").ok());
 static SCALA_DURATION: Lazy = LazyLock::new(|| Regex::new(r"([0-9]+)[\t\n\x0C\r ]*([A-Za-zµ]+)").ok());
 
+/// Labels of letters, digits and symbols with inner dashes, the last of letters alone; or a single label, in which a dash
+/// stands second if at all.
 fn is_hostname(text: &str) -> bool {
-    matches(&HOSTNAME, text) && text.len() <= 255 && text.split('.').all(|label| label.len() <= 63)
+    if text.len() > 255 || !text.split('.').all(|label| label.len() <= 63 && matches(&LABEL, label)) {
+        return false;
+    }
+    let Some((names, last)) = text.rsplit_once('.') else {
+        let mut rest = text.chars();
+        let starts = rest.next().is_some_and(|first| first != '-');
+        let rest = rest.as_str();
+        return starts && !rest.strip_prefix('-').unwrap_or(rest).contains('-');
+    };
+    last.chars().count() >= 2
+        && matches(&LETTERS, last)
+        && names.split('.').all(|label| !label.starts_with('-') && !label.ends_with('-'))
 }
 
 /// An address as Go read it before 1.17: IPv4 parts may have leading zeros.

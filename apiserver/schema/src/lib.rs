@@ -27,7 +27,6 @@ mod merge;
 mod node;
 pub mod openapi;
 mod parse;
-mod pattern;
 mod prune;
 mod rules;
 mod schema;

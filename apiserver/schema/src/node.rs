@@ -118,11 +118,11 @@ pub(crate) struct Constraints {
     pub not: Option<Box<Node>>,
 }
 
-/// A `pattern` with its compiled expression; `None` if it does not compile, then nothing matches it.
+/// A `pattern` with its compiled expression; if it does not compile nothing matches it, and Go's words say why.
 #[derive(Clone, Debug)]
 pub(crate) struct Pattern {
     pub text: Box<str>,
-    pub regex: Option<regex::Regex>,
+    pub regex: Result<regex::Regex, Box<str>>,
 }
 
 /// `x-kubernetes-*` keywords of lists and strategic patches.

@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use cel::pattern;
 use serde_json::{Map, Value};
 
 use crate::builtin::DefinitionId;
 use crate::node::{Additional, Constraints, Emission, Kind, ListType, MapType, Merging, Node, Pattern, Property};
-use crate::pattern;
 
 type IdOf<'a> = &'a dyn Fn(&str) -> Option<DefinitionId>;
 
@@ -199,7 +199,7 @@ fn constraints(map: &Map<String, Value>) -> Option<Box<Constraints>> {
         max_length: count("maxLength"),
         min_length: count("minLength"),
         pattern: text(map, "pattern").filter(|p| !p.is_empty()).map(|text| {
-            let regex = pattern::compile(&text).ok();
+            let regex = pattern::compile(&text).map_err(Into::into);
             Pattern { text, regex }
         }),
         max_items: count("maxItems"),

@@ -57,7 +57,8 @@ impl Schema {
     /// quantities canonical, times in UTC, base64 padded, whole floats as integers; nulls become absent fields or the
     /// zero values of map entries and list items.
     ///
-    /// Of a custom resource the metadata alone is typed when it is decoded: the rest is [`Schema::validate`]'s.
+    /// Of a custom resource the metadata alone is typed when it is decoded: the rest is [`Schema::validate`]'s, its numbers
+    /// stay as they are written until [`Schema::settle_numbers`].
     /// A value with several type errors reports the first in key order (upstream: in document order).
     pub fn check_types(&self, value: &mut Value) -> Result<(), DecodeError> {
         match &self.0 {
@@ -85,7 +86,18 @@ impl Schema {
     pub fn convert(&self, value: &mut Value) -> Result<Vec<String>, DecodeError> {
         match &self.0 {
             Root::BuiltIn(node, id) => decode::untyped(node, *id, value),
-            Root::Custom(_) => self.decode(value),
+            Root::Custom(_) => {
+                decode::integral(value);
+                self.decode(value)
+            }
+        }
+    }
+
+    /// Brings the numbers of a custom resource into the form in which they are stored and answered. Until then a float that
+    /// is whole is no integer: sets may have both, and rules tell them apart.
+    pub fn settle_numbers(&self, value: &mut Value) {
+        if let Root::Custom(_) = &self.0 {
+            decode::integral(value);
         }
     }
 

@@ -224,3 +224,24 @@ fn merge_types_know_metadata_and_list_keys() {
     assert!(fields["f:metadata"]["f:finalizers"]["v:\"a/b\""].is_object(), "{fields}");
     assert!(fields["f:spec"]["f:l"]["k:{\"k\":\"x\"}"].is_object(), "{fields}");
 }
+
+/// To Go a float that is whole is no integer, until it is written.
+#[test]
+fn whole_floats_are_no_integers_until_they_are_settled() {
+    let schema = json!({"type": "object", "properties": {
+        "set": {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "number"}},
+        "int": {"type": "integer", "x-kubernetes-validations": [{"rule": "self > 0"}]},
+    }});
+    let schema = Schema::from_crd(&schema, &Path::default()).unwrap();
+    let mut object = json!({"set": [1, 1.0, 2], "int": 1.0});
+    schema.decode(&mut object).unwrap();
+    assert_eq!(schema.validate(&object, None, &Path::default()), []);
+    let errors = schema.validate_rules(&object, None, &Vec::new()).errors;
+    let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        texts,
+        ["int: Invalid value: \"integer\": invalid data, expected int, got float64 evaluating rule: self > 0"]
+    );
+    schema.settle_numbers(&mut object);
+    assert_eq!(object, json!({"set": [1, 1, 2], "int": 1}));
+}

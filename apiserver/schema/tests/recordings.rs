@@ -301,9 +301,7 @@ fn custom_resources_are_created_or_refused_as_upstream_did() {
             let Some(schema) = custom.get(&gvk(&object)).cloned() else { continue };
             let status = step["response"]["status"].as_u64().unwrap_or_default();
             let answer = &step["response"]["body"];
-            // To Go 1 and 1.0 are two values of one set; here a whole float is an integer once it is decoded.
-            let floats_in_a_set = object["spec"]["nset"] == json!([1, 1.0, 2]);
-            if floats_in_a_set || status != 201 && status != 422 || answer.to_string().contains("<ignored>") {
+            if status != 201 && status != 422 || answer.to_string().contains("<ignored>") {
                 continue;
             }
             if let Err(error) = schema.decode(&mut object) {
@@ -315,6 +313,7 @@ fn custom_resources_are_created_or_refused_as_upstream_did() {
             let rules = schema.validate_rules(&object, None, &errors);
             errors.extend(rules.errors);
             let place = format!("{} {}", file.display(), step["request"]["body"]["spec"]);
+            schema.settle_numbers(&mut object);
             if status == 201 {
                 checked += 1;
                 let mut want = answer.clone();

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::{Opaque, conversion, text_format, time};
 use crate::interpreter::{Error, Result};
@@ -85,7 +85,7 @@ fn arithmetic<'a>(function: &str, a: &Value<'a>, b: &Value<'a>) -> Option<Result
             None => Err(Error::new("duration overflow")),
         },
         ("_-_", Value::Timestamp(a), Value::Timestamp(b)) => {
-            durations(i64::try_from(a.duration_since(*b).as_nanos()).ok())
+            durations(i64::try_from(a.duration_since(**b).as_nanos()).ok())
         }
         _ => return None,
     })
@@ -95,9 +95,9 @@ fn durations<'a>(nanos: Option<i64>) -> Result<Value<'a>> {
     nanos.map(Value::Duration).ok_or_else(|| Error::new("duration overflow"))
 }
 
-fn shifted<'a>(at: Timestamp, by: i64) -> Result<Value<'a>> {
-    let found = at.checked_add(SignedDuration::from_nanos(by)).ok();
-    found.filter(|at| time::in_range(*at)).map(Value::Timestamp).ok_or_else(|| Error::new("timestamp overflow"))
+fn shifted<'a>(at: time::Moment, by: i64) -> Result<Value<'a>> {
+    let found = at.moved(SignedDuration::from_nanos(by));
+    found.filter(|at| time::in_range(**at)).map(Value::Timestamp).ok_or_else(|| Error::new("timestamp overflow"))
 }
 
 fn to_int<'a>(value: &Value<'a>) -> Result<Value<'a>> {

@@ -69,31 +69,8 @@ fn is_blank(char: char) -> bool {
 fn with<'a>(pattern: Option<&Regex>, text: &str, then: impl FnOnce(&Regex) -> Result<Value<'a>>) -> Result<Value<'a>> {
     match pattern {
         Some(regex) => then(regex),
-        None => then(&compile(text).map_err(Error::new)?),
+        None => then(&crate::pattern::compile(text).map_err(Error::new)?),
     }
-}
-
-/// Compiles a regular expression; what is wrong with one is told as Go's `regexp` does.
-pub(crate) fn compile(pattern: &str) -> Result<Regex, String> {
-    Regex::new(pattern).map_err(|error| {
-        let parsing = |what: &str, part: &str| format!("error parsing regexp: {what}: `{part}`");
-        let why = error.to_string();
-        if why.contains("unclosed group") {
-            parsing("missing closing )", pattern)
-        } else if why.contains("unopened group") {
-            parsing("unexpected )", pattern)
-        } else if why.contains("unclosed character class") {
-            parsing("missing closing ]", &pattern[pattern.find('[').unwrap_or(0)..])
-        } else if why.contains("repetition operator missing expression") {
-            parsing("missing argument to repetition operator", &pattern[..pattern.len().min(1)])
-        } else if why.contains("invalid repetition") || why.contains("repetition quantifier") {
-            parsing("invalid repeat count", pattern)
-        } else if why.contains("escape") {
-            parsing("invalid escape sequence", &pattern[pattern.find('\\').unwrap_or(0)..])
-        } else {
-            parsing("invalid or unsupported syntax", pattern)
-        }
-    })
 }
 
 fn out_of_range<'a>(at: i64) -> Result<Value<'a>> {

@@ -1,8 +1,5 @@
 //! Values as text: what `string()` makes of them, and `format`.
 
-use jiff::Timestamp;
-use jiff::tz::Offset;
-
 use super::strings::quote;
 use crate::interpreter::{Error, Result};
 use crate::value::{List, Value};
@@ -18,7 +15,7 @@ pub(super) fn plain(value: &Value<'_>) -> String {
         Value::String(text) => text.to_string(),
         Value::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         Value::Duration(nanos) => duration(*nanos),
-        Value::Timestamp(at) => timestamp(*at),
+        Value::Timestamp(at) => at.text(),
         Value::Type(of) => of.name(),
         other => other.type_of().to_string(),
     }
@@ -50,18 +47,6 @@ fn double(value: f64) -> String {
 fn duration(nanos: i64) -> String {
     let seconds = nanos as f64 / 1e9;
     format!("{seconds}s")
-}
-
-/// RFC 3339 in UTC, with as many decimals as needed.
-fn timestamp(at: Timestamp) -> String {
-    let whole = apimachinery::time::format_time(at);
-    match Offset::UTC.to_datetime(at).subsec_nanosecond() {
-        0 => whole,
-        nanos => {
-            let decimals = format!("{nanos:09}");
-            format!("{}.{}Z", whole.trim_end_matches('Z'), decimals.trim_end_matches('0'))
-        }
-    }
 }
 
 /// `text` with its clauses replaced by the arguments.

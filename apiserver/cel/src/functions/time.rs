@@ -2,11 +2,66 @@
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{Offset, TimeZone};
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 
 use super::conversion;
 use crate::interpreter::{Error, Result};
 use crate::value::Value;
+
+/// A point in time. It is written as far from UTC as it was given, which counts for nothing else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    at: Timestamp,
+    offset: Offset,
+}
+
+impl Moment {
+    /// A later or an earlier one, written as this one is.
+    pub(super) fn moved(self, by: SignedDuration) -> Option<Self> {
+        Some(Self { at: self.at.checked_add(by).ok()?, ..self })
+    }
+
+    /// RFC 3339 with the decimals that are needed.
+    pub(super) fn text(self) -> String {
+        let there = self.offset.to_datetime(self.at);
+        let mut text = format!(
+            "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+            there.year(),
+            there.month(),
+            there.day(),
+            there.hour(),
+            there.minute(),
+            there.second()
+        );
+        let nanos = there.subsec_nanosecond();
+        if nanos != 0 {
+            text.push('.');
+            text.push_str(format!("{nanos:09}").trim_end_matches('0'));
+        }
+        match self.offset.seconds() / 60 {
+            0 => text.push('Z'),
+            minutes => {
+                let sign = if minutes < 0 { '-' } else { '+' };
+                text.push_str(&format!("{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60));
+            }
+        }
+        text
+    }
+}
+
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        Self { at, offset: Offset::UTC }
+    }
+}
+
+impl std::ops::Deref for Moment {
+    type Target = Timestamp;
+
+    fn deref(&self) -> &Timestamp {
+        &self.at
+    }
+}
 
 /// The years that a timestamp may have, 1 to 9999, in seconds.
 const SECONDS: std::ops::RangeInclusive<i64> = -62_135_596_800..=253_402_300_799;
@@ -26,7 +81,7 @@ pub(super) fn call<'a>(function: &str, values: &[Value<'a>]) -> Option<Result<Va
         ),
         ("timestamp", [Value::String(text)]) => Some(
             parse_date_time(text)
-                .filter(|at| in_range(*at))
+                .filter(|at| in_range(**at))
                 .map(Value::Timestamp)
                 .ok_or_else(|| conversion("string", "google.protobuf.Timestamp")),
         ),
@@ -34,7 +89,7 @@ pub(super) fn call<'a>(function: &str, values: &[Value<'a>]) -> Option<Result<Va
             Timestamp::from_second(*seconds)
                 .ok()
                 .filter(|at| in_range(*at))
-                .map(Value::Timestamp)
+                .map(|at| Value::Timestamp(at.into()))
                 .ok_or_else(|| Error::new("timestamp overflow")),
         ),
         (_, [Value::Duration(nanos)]) => {
@@ -90,19 +145,27 @@ fn time_zone(name: &str) -> Result<TimeZone> {
 }
 
 /// RFC 3339 with a time.
-pub(crate) fn parse_date_time(text: &str) -> Option<Timestamp> {
-    apimachinery::time::parse_time(text).ok()
+pub(crate) fn parse_date_time(text: &str) -> Option<Moment> {
+    let at = apimachinery::time::parse_time(text).ok()?;
+    let offset = match text.len().checked_sub(6).and_then(|start| text.get(start..)) {
+        Some(zone) if zone.starts_with(['+', '-']) => {
+            let minutes = zone[1..3].parse::<i32>().ok()? * 60 + zone[4..].parse::<i32>().ok()?;
+            Offset::from_seconds(if zone.starts_with('-') { -minutes } else { minutes } * 60).ok()?
+        }
+        _ => Offset::UTC,
+    };
+    Some(Moment { at, offset })
 }
 
 /// A date, as its first moment in UTC.
-pub(crate) fn parse_date(text: &str) -> Option<Timestamp> {
+pub(crate) fn parse_date(text: &str) -> Option<Moment> {
     let well_formed = text.len() == 10
         && text.bytes().enumerate().all(|(at, b)| match at {
             4 | 7 => b == b'-',
             _ => b.is_ascii_digit(),
         });
     let date: Date = text.parse().ok().filter(|_| well_formed)?;
-    Offset::UTC.to_timestamp(DateTime::from_parts(date, jiff::civil::Time::midnight())).ok()
+    Offset::UTC.to_timestamp(DateTime::from_parts(date, jiff::civil::Time::midnight())).ok().map(Into::into)
 }
 
 /// Go's `time.ParseDuration`, in nanoseconds.

@@ -2,10 +2,10 @@
 //! about fields that are specified outside.
 
 use apimachinery::field::{Error, ErrorList, Path};
+use cel::pattern;
 use serde_json::{Value, json};
 
 use super::{Raw, is_given, is_true, properties, schema_in, schemas_in, text};
-use crate::pattern;
 
 /// Why a schema cannot even be read as a structural one.
 pub(super) fn unsupported(schema: &Raw) -> Option<String> {
@@ -164,7 +164,7 @@ fn validations(schema: &Raw, skip_any_of: bool, skip_all_of: bool, level: Level,
     }
     let regex = text(schema, "pattern");
     if let Err(error) = pattern::compile(regex) {
-        let detail = format!("must be a valid regular expression, but isn't: {}", pattern::go_error(regex, &error));
+        let detail = format!("must be a valid regular expression, but isn't: {error}");
         errors.push(Error::invalid(&path.child("pattern"), regex, detail));
     }
 }

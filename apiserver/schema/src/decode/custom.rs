@@ -10,7 +10,6 @@ use crate::node::Node;
 
 /// Decodes the metadata of a custom resource, and of the objects embedded in it, in place.
 pub(crate) fn custom(root: &Node, value: &mut Value, unknown: Unknown) -> Result<Vec<String>, DecodeError> {
-    integral(value);
     let Some(object) = value.as_object_mut() else { return Ok(Vec::new()) };
     let mut strict = Vec::new();
     if let Some(metadata) = object.get_mut("metadata") {
@@ -95,8 +94,8 @@ fn embedded_value(
     }
 }
 
-/// Brings all numbers into the form that Go writes them in.
-fn integral(value: &mut Value) {
+/// Brings all numbers into the form that Go writes them in: until it is written, a whole float is none of the integers.
+pub(crate) fn integral(value: &mut Value) {
     match value {
         Value::Number(number) => integral_number(number),
         Value::Array(list) => list.iter_mut().for_each(integral),

@@ -242,10 +242,12 @@ impl Walk<'_> {
             return Some(self.invalid(text, format!("{} in body should be at least {min} chars long", self.name)));
         }
         let pattern = constraints.pattern.as_ref()?;
-        if pattern.regex.as_ref().is_some_and(|regex| regex.is_match(text)) {
-            return None;
-        }
-        Some(self.invalid(text, format!("{} in body should match '{}'", self.name, pattern.text)))
+        let wanted = match &pattern.regex {
+            Ok(regex) if regex.is_match(text) => return None,
+            Ok(_) => pattern.text.to_string(),
+            Err(why) => format!("{}, but pattern is invalid: {why}", pattern.text),
+        };
+        Some(self.invalid(text, format!("{} in body should match '{wanted}'", self.name)))
     }
 
     fn list(&mut self, node: &Node, list: &[Value], old: Option<&Value>, outcome: &mut Outcome) {

@@ -120,12 +120,9 @@ impl<'a> Range<'a> {
 }
 
 fn fits_integer(float: f64, format: &str) -> bool {
-    let (low, beyond) = if format == "int32" {
-        (f64::from(i32::MIN), f64::from(i32::MAX) + 1.0)
-    } else {
-        (-9_223_372_036_854_775_808.0, 9_223_372_036_854_775_808.0)
-    };
-    float.fract() == 0.0 && float >= low && float < beyond
+    // As upstream: read back from its shortest digits, so that the least integer's float is beyond it.
+    let digits = float.to_string();
+    if format == "int32" { digits.parse::<i32>().is_ok() } else { digits.parse::<i64>().is_ok() }
 }
 
 fn fits_float32(float: f64) -> bool {
