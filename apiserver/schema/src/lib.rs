@@ -23,6 +23,7 @@ mod defaults;
 mod empties;
 mod formats;
 mod lookup;
+mod map_list;
 mod merge;
 mod node;
 pub mod openapi;

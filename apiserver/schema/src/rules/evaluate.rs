@@ -5,6 +5,7 @@ use cel::PER_CALL_LIMIT;
 use serde_json::Value;
 
 use super::{Rule, Rules, Validator};
+use crate::map_list::MapList;
 
 /// As upstream: what all rules over one object may cost together.
 const BUDGET: u64 = 10_000_000;
@@ -105,8 +106,9 @@ impl Evaluation {
             }
             Value::Array(items) => {
                 let Some(inner) = &validator.items else { return };
+                let mut before = MapList::of(old, validator.map_keys.as_deref().unwrap_or_default());
                 for (at, item) in items.iter().enumerate() {
-                    let old = validator.map_keys.as_ref().and_then(|keys| same_item(old, item, keys));
+                    let old = before.get(item);
                     let mark = path.enter_index(at);
                     self.visit(inner, path, item, old, known.below(old.map(|old| (item, old))));
                     path.leave(mark);
@@ -239,10 +241,4 @@ impl Evaluation {
             Err(_) => plain(),
         })
     }
-}
-
-/// The item of the old list with the same keys.
-fn same_item<'a>(old: Option<&'a Value>, item: &Value, keys: &[Box<str>]) -> Option<&'a Value> {
-    let same = |other: &&Value| keys.iter().all(|key| item.get(&**key) == other.get(&**key));
-    old?.as_array()?.iter().find(same)
 }

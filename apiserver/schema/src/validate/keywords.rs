@@ -8,6 +8,7 @@ use apimachinery::field::{Error, ErrorList, Path};
 use serde_json::{Map, Value};
 
 use crate::formats;
+use crate::map_list::MapList;
 use crate::node::{Additional, Constraints, Kind, ListType, Node};
 use crate::validate::number;
 
@@ -252,12 +253,13 @@ impl Walk<'_> {
 
     fn list(&mut self, node: &Node, list: &[Value], old: Option<&Value>, outcome: &mut Outcome) {
         if let Some(items) = &node.items {
-            let before = Before::of(node, old);
+            let keys = if node.list_type() == ListType::Map { node.list_map_keys() } else { &[] };
+            let mut before = MapList::of(old, keys);
             for (at, item) in list.iter().enumerate() {
                 let length = self.name.len();
                 // Writing to a String cannot fail.
                 let _ = write!(self.name, "[{at}]");
-                let result = self.ratcheted(items, item, before.same(item));
+                let result = self.ratcheted(items, item, before.get(item));
                 outcome.absorb(result);
                 self.name.truncate(length);
             }
@@ -403,25 +405,5 @@ fn is_same(value: &Value, allowed: &Value) -> bool {
         (Value::Null, _) => false,
         (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
         (a, b) => a == b,
-    }
-}
-
-/// The items of a list as they were, to find an item's former self: only in lists of type map, by their keys.
-struct Before<'a> {
-    keys: &'a [Box<str>],
-    items: &'a [Value],
-}
-
-impl<'a> Before<'a> {
-    fn of(node: &'a Node, old: Option<&'a Value>) -> Self {
-        let items = match old {
-            Some(Value::Array(items)) if node.list_type() == ListType::Map => items.as_slice(),
-            _ => &[],
-        };
-        Self { keys: node.list_map_keys(), items }
-    }
-
-    fn same(&self, item: &Value) -> Option<&'a Value> {
-        self.items.iter().find(|old| self.keys.iter().all(|key| old.get(&**key) == item.get(&**key)))
     }
 }
