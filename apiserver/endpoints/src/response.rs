@@ -196,8 +196,8 @@ fn gzip_chunks(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
     // Upstream's level: most of the gain for the least time.
     let encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let stream = futures::stream::unfold(Some((encoder, chunks)), |left| async move {
-        let (encoder, chunks) = left?;
-        match tokio::task::spawn_blocking(move || compress(encoder, chunks)).await {
+        let left = left?;
+        match tokio::task::spawn_blocking(move || compress(left)).await {
             Ok(compressed) => Some(compressed),
             // A panic ends the answer as one on this thread would: cut off, not complete.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
@@ -208,11 +208,11 @@ fn gzip_chunks(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
     Body::Stream(Box::pin(stream))
 }
 
+/// A compressed answer on its way: what is compressed and waits for more, and the pieces to come.
+type Compressing<I> = (GzEncoder<Vec<u8>>, I);
+
 /// The next piece of the compressed answer, and what is left to compress.
-fn compress<I: Iterator<Item = Bytes>>(
-    mut encoder: GzEncoder<Vec<u8>>,
-    mut chunks: I,
-) -> (Bytes, Option<(GzEncoder<Vec<u8>>, I)>) {
+fn compress<I: Iterator<Item = Bytes>>((mut encoder, mut chunks): Compressing<I>) -> (Bytes, Option<Compressing<I>>) {
     for chunk in chunks.by_ref() {
         // Writing to memory does not fail.
         let _ = encoder.write_all(&chunk);
