@@ -16,6 +16,7 @@ pub mod quote;
 pub mod selector;
 pub mod status;
 pub mod time;
+pub mod url;
 pub mod user;
 pub mod validation;
 pub mod yaml;

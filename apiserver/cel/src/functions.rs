@@ -18,7 +18,6 @@ use regex::Regex;
 pub(crate) use net::{Address, Network};
 pub(crate) use optional::inserted;
 pub(crate) use semver::Semver;
-pub(crate) use url::Url;
 pub(crate) use validate::Format;
 
 use crate::ast::operator;
@@ -31,7 +30,7 @@ pub(crate) enum Opaque {
     Address(Address),
     Network(Network),
     Quantity(Quantity),
-    Url(Url),
+    Url(apimachinery::url::Url),
     Semver(Semver),
     Format(Format),
 }

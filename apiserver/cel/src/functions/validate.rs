@@ -3,10 +3,10 @@
 use apimachinery::validation as rules;
 use base64::Engine as _;
 
-use super::url::Url;
 use super::{Opaque, time};
 use crate::interpreter::Result;
 use crate::value::Value;
+use apimachinery::url::Url;
 
 /// A format: its name, and what is wrong with a text that is not of it.
 #[derive(Debug)]
@@ -31,7 +31,10 @@ const FORMATS: [Format; 13] = [
     Format { name: "dns1123SubdomainPrefix", check: |text| words(rules::name_is_dns_subdomain(text, true)) },
     Format { name: "dns1035LabelPrefix", check: |text| words(rules::name_is_dns1035_label(text, true)) },
     Format { name: "labelValue", check: |text| words(rules::is_valid_label_value(text)) },
-    Format { name: "uri", check: |text| Url::parse_request(text).err().into_iter().collect() },
+    Format {
+        name: "uri",
+        check: |text| Url::parse_request(text).err().map(|error| error.to_string()).into_iter().collect(),
+    },
     Format { name: "uuid", check: |text| unless(is_uuid(text), "does not match the UUID format") },
     Format { name: "byte", check: |text| unless(is_base64(text), "invalid base64") },
     Format { name: "date", check: |text| unless(time::parse_date(text).is_some(), "invalid date") },
