@@ -1,4 +1,7 @@
-//! Rows of custom resources, made from their definition.
+//! Rows of custom resources, made from their definition; its conditions and its approval.
+
+pub mod approval;
+pub mod conditions;
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,6 +16,7 @@ use sha2::{Digest, Sha256};
 use crate::selectable::Selectable;
 use crate::store::Store;
 use crate::strategy;
+pub use crate::strategy::webhook_client::ca_bundle_problem;
 use crate::table::{Column, Origin, Row, ScalePaths, SchemaSource, Subresource};
 
 /// What the resource itself can do, in upstream's order.
@@ -24,7 +28,7 @@ const PART_VERBS: [&str; 3] = ["get", "patch", "update"];
 /// (`status.acceptedNames`), else those asked for.
 ///
 /// # Errors
-/// The definition has no storage version, or a schema cannot be compiled.
+/// The definition has no storage version.
 pub fn rows_for(crd: &Value) -> Result<Vec<Arc<Row>>, ErrorList> {
     rows_of(crd, "served")
 }
@@ -53,14 +57,13 @@ fn rows_of(crd: &Value, chosen: &str) -> Result<Vec<Arc<Row>>, ErrorList> {
     let versions = spec.get("versions").and_then(Value::as_array).unwrap_or(&none);
     let is = |version: &Value, field: &str| version.get(field).and_then(Value::as_bool).unwrap_or(false);
     let path = Path::new("spec").child("versions");
-    let Some((at, stored)) = versions.iter().enumerate().find(|(_, version)| is(version, "storage")) else {
+    let Some(stored) = versions.iter().find(|version| is(version, "storage")) else {
         return Err(vec![Error::required(&path, "one version must be the storage version")]);
     };
     let stored_gvk = GroupVersionKind::new(&group, text(stored, "name"), &kind);
     let schema_of = |version: &Value| version.pointer("/schema/openAPIV3Schema").cloned();
     let source = schema_of(stored).filter(|source| !source.is_null());
-    let path = path.index(at).child("schema").child("openAPIV3Schema");
-    let stored_schema = source.map(|source| Schema::from_crd(&source, &path)).transpose()?;
+    let stored_schema = source.map(|source| Schema::of_crd(&source));
     let every_label = versions.iter().flat_map(selectable_labels).collect::<Vec<_>>();
     let store = Arc::new(Store::custom(
         format!("{group}/{plural}"),

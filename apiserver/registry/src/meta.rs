@@ -1,7 +1,7 @@
 //! `metadata` as the server sees it: what it fills in, restores and checks for every kind alike.
 
 use apimachinery::field::{ErrorList, Path};
-use apimachinery::validation::{self, NameFn};
+use apimachinery::validation::{self, Messages};
 use apimachinery::{ObjectExt, StatusError};
 use rand::Rng;
 use serde_json::Value;
@@ -127,7 +127,7 @@ pub(crate) fn drop_repeated_owners(object: &mut Value, warnings: &Warnings, afte
 }
 
 /// What is wrong with the metadata of a new object of a kind with this rule for names.
-pub(crate) fn validate_create(object: &Value, row: &Row, names: NameFn) -> ErrorList {
+pub(crate) fn validate_create(object: &Value, row: &Row, names: impl Fn(&str, bool) -> Messages) -> ErrorList {
     validation::validate_object_meta(of(object), row.namespaced, names, &Path::new("metadata"))
 }
 

@@ -2,7 +2,8 @@
 //! JSON and errors out.
 //!
 //! The built-in kinds come as data (`data/schemas.json`: OpenAPI v3 of upstream, `data/fields.json`: what OpenAPI does
-//! not say of the Go fields), see [`builtin()`]; a custom resource's schema is made by [`Schema::from_crd`].
+//! not say of the Go fields), see [`builtin()`]; a custom resource's schema is made by [`Schema::of_crd`], and
+//! [`crd::validate`] says what is wrong with one.
 //!
 //! An object on its way in goes through [`Schema::decode`] (the decoder's type errors, canonical quantities and times,
 //! nulls, unknown fields; [`Schema::check_types`] and [`Schema::prune`] do it in two steps), for built-in kinds
@@ -17,7 +18,7 @@
 
 mod base64;
 mod builtin;
-mod crd;
+pub mod crd;
 mod decode;
 mod defaults;
 mod empties;

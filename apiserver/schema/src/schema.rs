@@ -33,7 +33,13 @@ impl Schema {
     /// `path` is where the schema stands in the CRD (`spec.versions[0].schema.openAPIV3Schema`); the errors are upstream's
     /// for schemas that are not structural.
     pub fn from_crd(open_api_v3_schema: &Value, path: &Path) -> Result<Self, ErrorList> {
-        crd::custom(open_api_v3_schema, path).map(|custom| Self(Root::Custom(Arc::new(custom))))
+        let errors = crd::validate(open_api_v3_schema, path, &crd::Checks::ALL);
+        if errors.is_empty() { Ok(Self::of_crd(open_api_v3_schema)) } else { Err(errors) }
+    }
+
+    /// The schema of a CRD's version that has been accepted: nothing is checked.
+    pub fn of_crd(open_api_v3_schema: &Value) -> Self {
+        Self(Root::Custom(Arc::new(crd::Custom::of(open_api_v3_schema))))
     }
 
     /// The schema of a CRD's version that has `preserveUnknownFields` or no schema at all: only `metadata` is known.

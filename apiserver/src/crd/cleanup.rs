@@ -1,21 +1,24 @@
 //! The end of a definition: its instances are deleted, then its finalizer is removed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
+use registry::crd::conditions::{Condition, is_true};
 use registry::{
     DeleteOptions, GetOptions, ListOptions, Preconditions, Registry, RequestContext, Row, Target, UpdateOptions,
 };
 use serde_json::Value;
 use tracing::warn;
 
-use super::conditions::is_true;
-use super::controller::{FINALIZER, now, terminating};
+use super::controller::{FINALIZER, now};
 
 /// Instances that are left wait for their own finalizers; this is how often they are looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// As upstream: how long instances may take to go before the condition says that they do not.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Deletes the instances of `crd`, waits until they are gone, and lets go of the definition. Returns its name when
 /// that is done, or failed in a way that a later event or restart takes up again.
@@ -45,14 +48,36 @@ struct Cleanup {
 
 impl Cleanup {
     async fn attempt(&self, crd: &Value) -> Result<(), StatusError> {
-        self.condition(true, "InstanceDeletionInProgress", "CustomResource deletion is in progress").await?;
-        if is_true(crd, "Established") {
-            self.delete_instances(crd).await?;
-        }
-        self.condition(false, "InstanceDeletionCompleted", "removed all instances").await?;
+        self.write(terminating(true, "InstanceDeletionInProgress", "CustomResource deletion is in progress"), false)
+            .await?;
+        let last = if overlaps(crd) {
+            let message = "instances overlap with built-in resources in storage";
+            terminating(false, "OverlappingBuiltInResource", message)
+        } else if !is_true(crd, "Established") {
+            terminating(false, "NeverEstablished", "resource was never established")
+        } else {
+            match self.delete_instances(crd).await {
+                Ok(()) => terminating(false, "InstanceDeletionCompleted", "removed all instances"),
+                Err(Failure { condition, error }) => {
+                    self.write(condition, false).await?;
+                    return Err(error);
+                }
+            }
+        };
+        self.write(last, true).await
+    }
+
+    /// Writes the condition, and with `done` lets go of the definition.
+    async fn write(&self, condition: Condition, done: bool) -> Result<(), StatusError> {
         let mut latest = self.latest().await?;
-        latest.remove_finalizer(FINALIZER);
-        self.registry.update(&self.ctx, &self.target, latest.into(), &UpdateOptions::default()).await.map(drop)
+        if !condition.set(&mut latest, &now()) && !done {
+            return Ok(());
+        }
+        if done {
+            latest.remove_finalizer(FINALIZER);
+        }
+        let target = self.target.clone().subresource("status");
+        self.registry.update(&self.ctx, &target, latest.into(), &UpdateOptions::default()).await.map(drop)
     }
 
     /// The definition as it is now; 404 if it is gone, though another of its name may have taken its place: that one's
@@ -66,16 +91,7 @@ impl Cleanup {
         Ok(Value::clone(&*latest))
     }
 
-    async fn condition(&self, status: bool, reason: &str, message: &str) -> Result<(), StatusError> {
-        let mut latest = self.latest().await?;
-        if !terminating(status, reason, message).set(&mut latest, &now()) {
-            return Ok(());
-        }
-        let target = self.target.clone().subresource("status");
-        self.registry.update(&self.ctx, &target, latest.into(), &UpdateOptions::default()).await.map(drop)
-    }
-
-    async fn delete_instances(&self, crd: &Value) -> Result<(), StatusError> {
+    async fn delete_instances(&self, crd: &Value) -> Result<(), Failure> {
         // What began before the definition was known to end is there to be deleted after this.
         self.registry.settle_creations().await;
         let (group, plural) = (&crd["spec"]["group"], &crd["spec"]["names"]["plural"]);
@@ -91,25 +107,30 @@ impl Cleanup {
         // No version is served, but there may be instances of when one was.
         let row = registry::crd::stored_row(crd).map_err(|errors| {
             let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            StatusError::internal(problems.join("; "))
+            Failure::of("could not list instances", StatusError::internal(problems.join("; ")))
         })?;
         let outcome = self.delete_all(row.clone()).await;
         self.registry.discard(&row);
         outcome
     }
 
-    async fn delete_all(&self, row: Arc<Row>) -> Result<(), StatusError> {
+    async fn delete_all(&self, row: Arc<Row>) -> Result<(), Failure> {
+        let since = Instant::now();
         loop {
             let all = Target::new(row.clone(), "", "");
-            let listed = self.registry.list(&self.ctx, &all, &ListOptions::default()).await?;
+            let unlisted = |error| Failure::of("could not list instances", error);
+            let listed = self.registry.list(&self.ctx, &all, &ListOptions::default()).await.map_err(unlisted)?;
             if listed.items.is_empty() {
                 return Ok(());
             }
+            if since.elapsed() > PATIENCE {
+                return Err(Failure::check());
+            }
             // What was listed was there under this definition; the uids below keep later instances out.
-            self.latest().await?;
+            self.latest().await.map_err(unlisted)?;
             let mut waiting = 0;
             for item in &listed.items {
-                let instance = item.value()?;
+                let instance = item.value().map_err(unlisted)?;
                 if instance.deletion_timestamp().is_some() {
                     waiting += 1;
                     continue;
@@ -120,7 +141,7 @@ impl Cleanup {
                 match self.registry.delete(&self.ctx, &target, &options).await {
                     Ok(_) => {}
                     Err(error) if matches!(*error.reason(), Reason::NotFound | Reason::Conflict) => {}
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(Failure::of("could not issue all deletes", error)),
                 }
             }
             if waiting > 0 {
@@ -128,6 +149,37 @@ impl Cleanup {
             }
         }
     }
+}
+
+/// Why instances are there still, and what the definition's condition says of it.
+struct Failure {
+    condition: Condition,
+    error: StatusError,
+}
+
+impl Failure {
+    fn of(what: &str, error: StatusError) -> Self {
+        let condition = terminating(true, "InstanceDeletionFailed", &format!("{what}: {error}"));
+        Self { condition, error }
+    }
+
+    fn check() -> Self {
+        let message = "could not confirm zero CustomResources remaining: context deadline exceeded";
+        Self { condition: terminating(true, "InstanceDeletionCheck", message), error: StatusError::internal(message) }
+    }
+}
+
+fn terminating(holds: bool, reason: &str, message: &str) -> Condition {
+    Condition::new("Terminating", holds, reason, message)
+}
+
+/// Whether instances would stand where built-in objects are stored.
+fn overlaps(crd: &Value) -> bool {
+    matches!(
+        (crd["spec"]["group"].as_str(), crd["spec"]["names"]["plural"].as_str()),
+        (Some("apiregistration.k8s.io"), Some("apiservices"))
+            | (Some("apiextensions.k8s.io"), Some("customresourcedefinitions"))
+    )
 }
 
 #[cfg(test)]

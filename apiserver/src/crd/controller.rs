@@ -1,12 +1,13 @@
 //! Follows the definitions and acts on each.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
 use futures::StreamExt as _;
+use registry::crd::conditions::is_true;
 use registry::{EventKind, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
 use serde_json::Value;
 use tokio::task::JoinSet;
@@ -14,8 +15,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
-use super::conditions::{Condition, is_true};
-use super::{cleanup, names};
+use super::{cleanup, conformance, names};
 use crate::identity;
 
 /// The finalizer that keeps a definition until its instances are gone.
@@ -33,6 +33,8 @@ pub struct Controller {
     resource_version: String,
     cleaning: HashSet<String>,
     cleanups: JoinSet<String>,
+    /// Of which generation each was found to be structural or not.
+    checked: HashMap<String, i64>,
     /// Whose status could not be written, and when that is tried again.
     unwritten: HashSet<String>,
     retry_at: Instant,
@@ -54,6 +56,7 @@ impl Controller {
             resource_version: String::new(),
             cleaning: HashSet::new(),
             cleanups: JoinSet::new(),
+            checked: HashMap::new(),
             unwritten: HashSet::new(),
             retry_at: Instant::now(),
         };
@@ -101,7 +104,7 @@ impl Controller {
             self.withdraw(&name);
         }
         for crd in self.definitions.values() {
-            if is_true(crd, "Established") {
+            if is_true(crd, "NamesAccepted") || is_true(crd, "Established") {
                 publish(&self.registry, crd);
             }
         }
@@ -148,16 +151,11 @@ impl Controller {
                     self.reconcile(&name).await;
                 }
                 EventKind::Deleted => {
-                    let group = crd["spec"]["group"].clone();
+                    let waiting = self.waiting(&name);
                     self.definitions.remove(&name);
+                    self.checked.remove(&name);
                     self.withdraw(&name);
                     // A name that is free now may be what another one waits for.
-                    let waiting: Vec<String> = self
-                        .definitions
-                        .iter()
-                        .filter(|(_, other)| other["spec"]["group"] == group && !is_true(other, "NamesAccepted"))
-                        .map(|(name, _)| name.clone())
-                        .collect();
                     for name in waiting {
                         self.reconcile(&name).await;
                     }
@@ -168,57 +166,86 @@ impl Controller {
         }
     }
 
-    /// Brings one definition's status and rows to what they should be, as far as its present state is known.
+    /// Brings one definition's status and rows to what they should be, as far as its present state is known, and then those of
+    /// definitions that waited for a name it gave up.
     async fn reconcile(&mut self, name: &str) {
-        let Some(crd) = self.definitions.get(name).cloned() else { return };
-        if crd.deletion_timestamp().is_some() {
-            let finalizing = crd.has_finalizer(FINALIZER);
-            if finalizing && self.cleaning.insert(name.to_owned()) {
-                if is_true(&crd, "Established") {
-                    publish(&self.registry, &crd);
-                }
-                self.cleanups.spawn(cleanup::run(self.registry.clone(), self.ctx.clone(), self.row.clone(), crd));
+        let mut due = VecDeque::from([name.to_owned()]);
+        while let Some(name) = due.pop_front() {
+            if self.settle(&name).await {
+                due.extend(self.waiting(&name));
             }
-            return;
-        }
-        let others = self.definitions.iter().filter(|(other, _)| *other != name).map(|(_, crd)| &**crd);
-        let naming = names::decide(&crd, others);
-        let mut wanted = Value::clone(&crd);
-        let now = now();
-        let mut changed = naming.names_accepted.set(&mut wanted, &now);
-        changed |= naming.established.set(&mut wanted, &now);
-        if wanted["status"]["acceptedNames"] != naming.accepted {
-            wanted["status"]["acceptedNames"] = naming.accepted;
-            changed = true;
-        }
-        if naming.established.status {
-            publish(&self.registry, &wanted);
-        }
-        if changed {
-            self.write_status(name, wanted).await;
         }
     }
 
-    /// Writes the status; a conflict is left to the event that will bring the newer state.
-    async fn write_status(&mut self, name: &str, crd: Value) {
+    /// The definitions of the same group that lack names they want.
+    fn waiting(&self, name: &str) -> Vec<String> {
+        let Some(group) = self.definitions.get(name).map(|crd| &crd["spec"]["group"]) else { return Vec::new() };
+        let others = self.definitions.iter().filter(|(other, _)| *other != name);
+        let waiting = others.filter(|(_, other)| other["spec"]["group"] == *group && !is_true(other, "NamesAccepted"));
+        waiting.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// One definition. Says whether its accepted names changed.
+    async fn settle(&mut self, name: &str) -> bool {
+        let mut renamed = false;
+        loop {
+            let Some(crd) = self.definitions.get(name).cloned() else { return renamed };
+            if is_true(&crd, "NamesAccepted") || is_true(&crd, "Established") {
+                publish(&self.registry, &crd);
+            } else {
+                self.withdraw(name);
+            }
+            if crd.deletion_timestamp().is_some() {
+                if crd.has_finalizer(FINALIZER) && self.cleaning.insert(name.to_owned()) {
+                    self.cleanups.spawn(cleanup::run(self.registry.clone(), self.ctx.clone(), self.row.clone(), crd));
+                }
+                return renamed;
+            }
+            let mut wanted = Value::clone(&crd);
+            let (now, generation) = (now(), crd.generation());
+            let naming = names::decide(&crd, self.definitions.values().map(|crd| &**crd));
+            let named = naming.is_some_and(|naming| naming.set(&mut wanted, &now));
+            let mut changed = named;
+            changed |= conformance::set_approval(&mut wanted, &now);
+            // Whoever else writes this condition is not fought over it.
+            if self.checked.insert(name.to_owned(), generation) != Some(generation) {
+                changed |= conformance::set_non_structural(&mut wanted, &now);
+            }
+            if !changed {
+                changed = names::establish(&crd).is_some_and(|established| established.set(&mut wanted, &now));
+            }
+            if !changed || !self.write_status(name, wanted).await {
+                return renamed;
+            }
+            renamed |= named;
+        }
+    }
+
+    /// Writes the status; a conflict is left to the event that will bring the newer state. Says whether it is written.
+    async fn write_status(&mut self, name: &str, crd: Value) -> bool {
         let target = Target::new(self.row.clone(), "", name).subresource("status");
         match self.registry.update(&self.ctx, &target, crd.into(), &UpdateOptions::default()).await {
-            Ok(written) => {
-                if let Ok(crd) = written.object.value() {
+            Ok(written) => match written.object.value() {
+                Ok(crd) => {
                     self.definitions.insert(name.to_owned(), crd);
+                    true
                 }
-            }
-            Err(error) if matches!(*error.reason(), Reason::Conflict | Reason::NotFound) => {}
+                Err(_) => false,
+            },
+            Err(error) if matches!(*error.reason(), Reason::Conflict | Reason::NotFound) => false,
             Err(error) => {
                 warn!(definition = name, %error, "the status cannot be written yet");
                 self.unwritten.insert(name.to_owned());
                 self.retry_at = Instant::now() + RETRY;
+                false
             }
         }
     }
 
     fn withdraw(&self, name: &str) {
-        self.registry.update_table(|table| table.without_crd(name));
+        if self.registry.table().has_crd(name) {
+            self.registry.update_table(|table| table.without_crd(name));
+        }
     }
 }
 
@@ -234,11 +261,6 @@ fn publish(registry: &Registry, crd: &Value) {
             warn!(definition = crd.name(), problems = problems.join("; "), "cannot be served");
         }
     }
-}
-
-/// A condition of the deletion of a definition's instances.
-pub(super) fn terminating(status: bool, reason: &str, message: &str) -> Condition {
-    Condition::new("Terminating", status, reason, message)
 }
 
 /// The present time as conditions hold it.

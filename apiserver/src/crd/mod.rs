@@ -5,7 +5,7 @@
 //! published before the condition that announces them, so whoever waits for Established can use them at once.
 
 mod cleanup;
-mod conditions;
+mod conformance;
 mod controller;
 mod names;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::format::{NameFn, is_qualified_name, is_valid_label_value, name_is_dns_label};
+use super::format::{Messages, is_qualified_name, is_valid_label_value, name_is_dns_label};
 use crate::field::{BadValue, Error, ErrorList, Path};
 use crate::gvk::GroupVersionKind;
 use crate::meta::OwnerReference;
@@ -25,7 +25,12 @@ const FIELD_MANAGER_MAX: usize = 128;
 const SUBRESOURCE_NAME_MAX: usize = 256;
 
 /// Checks the `metadata` of an object to be created; names must have been generated before.
-pub fn validate_object_meta(meta: &Value, requires_namespace: bool, name_fn: NameFn, at: &Path) -> ErrorList {
+pub fn validate_object_meta(
+    meta: &Value,
+    requires_namespace: bool,
+    name_fn: impl Fn(&str, bool) -> Messages,
+    at: &Path,
+) -> ErrorList {
     let mut errors = ErrorList::new();
     let generate_name = text(meta, "generateName");
     if !generate_name.is_empty() {

@@ -40,6 +40,7 @@ impl Write<'_> {
         for warning in row.strategy.warnings(object, None, scope) {
             self.ctx.warnings.warn(warning);
         }
+        drop_stored_empties(object, row);
         // The answer is what will be read: what was filled in may have defaults of its own.
         row.strategy.apply_defaults(object);
         Ok(())
@@ -57,11 +58,6 @@ impl Write<'_> {
         }
         row.strategy.prepare_update(object, old, scope);
         complete(object, row);
-        if !matches!(scope.subresource, "status" | "binding" | "finalize")
-            && moves_generation(facts.generation, object, old, row)
-        {
-            object.set_generation(old.generation() + 1);
-        }
         meta::restore_on_update(object, old);
 
         let mut errors = meta::validate(object, row);
@@ -70,6 +66,12 @@ impl Write<'_> {
         self.refuse(object, errors)?;
         for warning in row.strategy.warnings(object, Some(old), scope) {
             self.ctx.warnings.warn(warning);
+        }
+        drop_stored_empties(object, row);
+        if !matches!(scope.subresource, "status" | "binding" | "finalize")
+            && moves_generation(facts.generation, object, old, row)
+        {
+            object.set_generation(old.generation() + 1);
         }
         Ok(())
     }
@@ -85,13 +87,21 @@ impl Write<'_> {
     }
 }
 
+/// Brings a built-in object into the form in which upstream checks it: an empty list that was sent is not yet the null that is
+/// stored.
 fn complete(object: &mut Value, row: &crate::table::Row) {
     if row.is_custom() {
         return;
     }
     if let Some(schema) = row.schema() {
-        schema.drop_stored_empties(object);
+        schema.drop_empties(object);
         schema.apply_defaults(object);
+    }
+}
+
+fn drop_stored_empties(object: &mut Value, row: &crate::table::Row) {
+    if let Some(schema) = row.schema().filter(|_| !row.is_custom()) {
+        schema.drop_stored_empties(object);
     }
 }
 

@@ -7,6 +7,7 @@ mod builtin;
 mod check;
 mod core;
 mod custom;
+mod definition;
 mod facts;
 mod networking;
 mod plain;
@@ -14,6 +15,7 @@ pub(crate) mod pod_template;
 mod policy;
 mod read;
 mod template;
+pub(crate) mod webhook_client;
 mod workloads;
 
 use std::fmt::Debug;
@@ -160,6 +162,12 @@ pub trait Strategy: Send + Sync + Debug {
         false
     }
 
+    /// Whether the kind ends in its own way, by [`Strategy::begin_delete`] (namespaces, definitions). Upstream words failed
+    /// preconditions otherwise then.
+    fn ends_by_itself(&self) -> bool {
+        false
+    }
+
     /// Whether a deletion only changes the object, for kinds that end in their own way (namespaces, definitions). False:
     /// it is deleted as everything else.
     fn begin_delete(&self, _object: &mut Value, _now: &str) -> bool {
@@ -175,6 +183,9 @@ pub trait Strategy: Send + Sync + Debug {
 
 /// The strategy of a built-in resource.
 pub(crate) fn builtin(group: &str, resource: &str) -> &'static dyn Strategy {
+    if group == "apiextensions.k8s.io" {
+        return &definition::Definition;
+    }
     core::strategy(group, resource).unwrap_or_else(|| builtin::strategy(group, resource))
 }
 

@@ -69,6 +69,11 @@ impl Table {
         &self.groups
     }
 
+    /// Whether the definition of that name has rows.
+    pub fn has_crd(&self, name: &str) -> bool {
+        self.rows.iter().any(|row| matches!(&row.origin, Origin::Crd { name: known, .. } if known == name))
+    }
+
     /// This table without the rows of the definition `name`.
     pub fn without_crd(&self, name: &str) -> Self {
         self.with_crd(name, Vec::new())

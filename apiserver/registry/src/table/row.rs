@@ -74,7 +74,7 @@ pub enum SchemaSource {
         /// The `openAPIV3Schema`.
         source: Arc<serde_json::Value>,
         /// The compiled schema.
-        compiled: OnceLock<Option<Schema>>,
+        compiled: OnceLock<Schema>,
     },
     /// A definition's version without a schema: everything is kept.
     Preserving,
@@ -204,15 +204,7 @@ impl Row {
     pub fn schema(&self) -> Option<Schema> {
         match &self.schema {
             SchemaSource::BuiltIn(gvk) => schema::builtin().kind(gvk),
-            SchemaSource::Crd { source, compiled } => compiled
-                .get_or_init(|| match Schema::from_crd(source, &apimachinery::field::Path::new("openAPIV3Schema")) {
-                    Ok(schema) => Some(schema),
-                    Err(errors) => {
-                        tracing::error!(resource = %self.group_resource(), ?errors, "a definition's schema cannot be compiled");
-                        None
-                    }
-                })
-                .clone(),
+            SchemaSource::Crd { source, compiled } => Some(compiled.get_or_init(|| Schema::of_crd(source)).clone()),
             SchemaSource::Preserving => Some(Schema::preserving()),
         }
     }

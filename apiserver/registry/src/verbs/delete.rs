@@ -281,27 +281,34 @@ fn settle_finalizers(object: &mut Value, row: &Row, options: &DeleteOptions) {
 }
 
 fn check(preconditions: &Preconditions, object: &Value, row: &Row) -> Result<(), StatusError> {
+    let (uid, version) = (object.uid(), object.resource_version());
+    let wrong_uid = preconditions.uid.as_deref().filter(|wanted| *wanted != uid);
+    let wrong_version = preconditions.resource_version.as_deref().filter(|wanted| *wanted != version);
+    if row.strategy.ends_by_itself() {
+        let words = match (wrong_uid, wrong_version) {
+            (Some(wanted), _) => format!("UID in precondition: {wanted}, UID in object meta: {uid}"),
+            (None, Some(wanted)) => {
+                format!("ResourceVersion in precondition: {wanted}, ResourceVersion in object meta: {version}")
+            }
+            (None, None) => return Ok(()),
+        };
+        let words = format!("Precondition failed: {words}");
+        return Err(StatusError::conflict(&row.group_resource(), object.name(), words));
+    }
+    let words = match (wrong_uid, wrong_version) {
+        (Some(wanted), _) => format!(
+            "the UID in the precondition ({wanted}) does not match the UID in record ({uid}). The object might have been deleted and \
+             then recreated"
+        ),
+        (None, Some(wanted)) => format!(
+            "the ResourceVersion in the precondition ({wanted}) does not match the ResourceVersion in record ({version}). The object \
+             might have been modified"
+        ),
+        (None, None) => return Ok(()),
+    };
     // Upstream names the kind where a resource is meant.
     let kind = GroupResource::new(&row.gvr.group, &row.kind);
-    let conflict = |words: String| Err(StatusError::conflict(&kind, object.name(), words));
-    match &preconditions.uid {
-        Some(uid) if uid != object.uid() => {
-            return conflict(format!(
-                "the UID in the precondition ({uid}) does not match the UID in record ({}). The object might have been deleted and \
-                 then recreated",
-                object.uid()
-            ));
-        }
-        _ => {}
-    }
-    match &preconditions.resource_version {
-        Some(version) if version != object.resource_version() => conflict(format!(
-            "the ResourceVersion in the precondition ({version}) does not match the ResourceVersion in record ({}). The object \
-             might have been modified",
-            object.resource_version()
-        )),
-        _ => Ok(()),
-    }
+    Err(StatusError::conflict(&kind, object.name(), words))
 }
 
 fn validate(options: &DeleteOptions) -> field::ErrorList {

@@ -1,84 +1,139 @@
 //! Keywords that CRDs may not use, and those that must go together.
 
-use std::collections::HashSet;
-
-use apimachinery::field::{BadValue, Error, ErrorList, Path};
+use apimachinery::field::{Error, ErrorList, Path};
 use serde_json::Value;
 
-use super::{Raw, is_given, is_true, properties, schema_in, schemas_in, text};
+use super::{Checks, Raw, is_given, is_true, lists, properties, schema_in, schemas_in, structural, text};
 use crate::prune::META_FIELDS;
-use crate::rules::definition;
+use crate::rules::definition::{self, Costs, Place};
 
-const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
+pub(super) const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
 const REASONS: [&str; 4] = ["FieldValueDuplicate", "FieldValueForbidden", "FieldValueInvalid", "FieldValueRequired"];
 
-/// Where in an object a schema is.
+/// Where a schema stands.
 #[derive(Clone, Copy, Default)]
 struct Context<'a> {
     root: bool,
     inside_metadata: bool,
     /// Why there may be no default here.
     no_default: Option<&'a str>,
+    /// The list or map around it whose old and new values are not matched.
+    uncorrelated: Option<&'a Path>,
+    /// Whether its rules are looked at, and how often a value of it can be in an object, if the schemas around it bound that.
+    rules: Option<Option<u64>>,
 }
 
-pub(super) fn validate(schema: &Raw, path: &Path) -> ErrorList {
-    let mut errors = ErrorList::new();
-    visit(schema, path, Context { root: true, ..Context::default() }, &mut errors);
-    errors
+/// What is wrong with a schema's keywords and rules.
+#[derive(Default)]
+pub(super) struct Found {
+    pub schema: ErrorList,
+    pub rules: ErrorList,
+    pub costs: Costs,
 }
 
-fn visit(schema: &Raw, path: &Path, context: Context<'_>, errors: &mut ErrorList) {
-    unsupported(schema, path, context, errors);
-    if is_true(schema, "uniqueItems") {
-        let detail = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic";
-        errors.push(Error::forbidden(&path.child("uniqueItems"), detail));
-    }
-    let below = Context { root: false, ..context };
-    if let Some(additional) = schema.get("additionalProperties").filter(|v| !v.is_null()) {
-        let at = path.child("additionalProperties");
-        if properties(schema).next().is_some() && additional != &Value::Bool(true) {
-            errors.push(Error::forbidden(&at, "additionalProperties and properties are mutual exclusive"));
+/// Checks the keywords, and the rules (where `rules` says so) of the schemas in which nothing else is wrong: they are not
+/// always such that rules can be understood.
+pub(super) fn validate(schema: &Value, path: &Path, checks: &Checks, rules: bool) -> Found {
+    let mut walk = Walk { checks, found: Found::default() };
+    walk.visit(schema, path, Context { root: true, rules: rules.then_some(Some(1)), ..Context::default() });
+    walk.found
+}
+
+struct Walk<'a> {
+    checks: &'a Checks,
+    found: Found,
+}
+
+impl Walk<'_> {
+    fn visit(&mut self, value: &Value, path: &Path, context: Context<'_>) {
+        let Some(schema) = value.as_object() else { return };
+        let right_so_far = self.found.schema.len();
+        unsupported(schema, path, context, self.checks, &mut self.found.schema);
+        if is_true(schema, "uniqueItems") {
+            let detail = "uniqueItems cannot be set to true since the runtime complexity becomes quadratic";
+            self.found.schema.push(Error::forbidden(&path.child("uniqueItems"), detail));
         }
-        if let Some(values) = additional.as_object() {
+        self.children(schema, path, context);
+        let errors = &mut self.found.schema;
+        if schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(false)) {
+            let at = path.child("x-kubernetes-preserve-unknown-fields");
+            errors.push(Error::invalid(&at, false, "must be true or undefined"));
+        }
+        lists::map_type(schema, path, errors);
+        lists::list_type(schema, path, self.checks, errors);
+        rules(value, schema, path, errors);
+        if let Some(most) = context.rules
+            && errors.len() == right_so_far
+            && is_given(schema, "x-kubernetes-validations")
+        {
+            let resource = context.root || is_true(schema, "x-kubernetes-embedded-resource");
+            let place = Place { most, uncorrelated: context.uncorrelated, resource, limited: self.checks.rule_costs };
+            definition::validate(value, path, place, &mut self.found.costs, &mut self.found.rules);
+        }
+    }
+
+    fn children(&mut self, schema: &Raw, path: &Path, context: Context<'_>) {
+        // How often a value is in the object is known below of what is bounded alone.
+        let below =
+            Context { root: false, rules: context.rules.map(|most| definition::below(schema, most)), ..context };
+        let without_rules = Context { rules: None, ..below };
+        let forbid_old = |correlates: bool| if correlates { None } else { Some(path) };
+        if let Some(additional) = schema.get("additionalProperties").filter(|v| !v.is_null()) {
+            let at = path.child("additionalProperties");
+            if properties(schema).next().is_some() && additional != &Value::Bool(true) {
+                let detail = "additionalProperties and properties are mutual exclusive";
+                self.found.schema.push(Error::forbidden(&at, detail));
+            }
             let inside = "inside additionalProperties applying to object metadata";
             let no_default = if context.inside_metadata { Some(inside) } else { context.no_default };
-            visit(values, &at, Context { no_default, ..below }, errors);
+            self.visit(additional, &at, Context { no_default, ..below });
+        }
+        let embedded = is_true(schema, "x-kubernetes-embedded-resource");
+        let correlates = matches!(text(schema, "x-kubernetes-map-type"), "" | "granular" | "atomic");
+        let of_property = Context { uncorrelated: context.uncorrelated.or(forbid_old(correlates)), ..below };
+        for (name, property) in schema_in(schema, "properties").into_iter().flatten() {
+            let at = path.child("properties").key(name);
+            if (context.root || embedded) && META_FIELDS.contains(&name.as_str()) {
+                let reason = format!("in top-level {name}");
+                let no_default = if context.root { Some(reason.as_str()) } else { context.no_default };
+                self.visit(property, &at, Context { inside_metadata: true, no_default, ..of_property });
+            } else {
+                self.visit(property, &at, of_property);
+            }
+        }
+        if let Some(branch) = schema.get("not") {
+            self.visit(branch, &path.child("not"), without_rules);
+        }
+        for keyword in ["allOf", "oneOf", "anyOf"] {
+            for (index, branch) in schema.get(keyword).and_then(Value::as_array).into_iter().flatten().enumerate() {
+                self.visit(branch, &path.child(keyword).index(index), without_rules);
+            }
+        }
+        self.named("definitions", schema, path, without_rules);
+        let correlates = text(schema, "x-kubernetes-list-type") == "map";
+        let of_items = Context { uncorrelated: context.uncorrelated.or(forbid_old(correlates)), ..below };
+        match schema.get("items") {
+            Some(Value::Array(list)) => {
+                for (index, items) in list.iter().enumerate() {
+                    self.visit(items, &path.child("items").index(index), of_items);
+                }
+            }
+            Some(items) => self.visit(items, &path.child("items"), of_items),
+            None => {}
+        }
+        self.named("dependencies", schema, path, without_rules);
+    }
+
+    fn named(&mut self, keyword: &str, schema: &Raw, path: &Path, context: Context<'_>) {
+        for (name, schema) in schema_in(schema, keyword).into_iter().flatten() {
+            self.visit(schema, &path.child(keyword).key(name), context);
         }
     }
-    let embedded = is_true(schema, "x-kubernetes-embedded-resource");
-    for (name, property) in properties(schema) {
-        let at = path.child("properties").key(name);
-        if (context.root || embedded) && META_FIELDS.contains(&name) {
-            let reason = format!("in top-level {name}");
-            let no_default = if context.root { Some(reason.as_str()) } else { context.no_default };
-            visit(property, &at, Context { root: false, inside_metadata: true, no_default }, errors);
-        } else {
-            visit(property, &at, below, errors);
-        }
-    }
-    if let Some(branch) = schema_in(schema, "not") {
-        visit(branch, &path.child("not"), below, errors);
-    }
-    for keyword in ["allOf", "oneOf", "anyOf"] {
-        for (index, branch) in schemas_in(schema, keyword).enumerate() {
-            visit(branch, &path.child(keyword).index(index), below, errors);
-        }
-    }
-    if let Some(items) = schema_in(schema, "items") {
-        visit(items, &path.child("items"), below, errors);
-    }
-    if schema.get("x-kubernetes-preserve-unknown-fields") == Some(&Value::Bool(false)) {
-        let at = path.child("x-kubernetes-preserve-unknown-fields");
-        errors.push(Error::invalid(&at, false, "must be true or undefined"));
-    }
-    map_type(schema, path, errors);
-    list_type(schema, path, errors);
-    rules(schema, path, errors);
 }
 
-fn unsupported(schema: &Raw, path: &Path, context: Context<'_>, errors: &mut ErrorList) {
+fn unsupported(schema: &Raw, path: &Path, context: Context<'_>, checks: &Checks, errors: &mut ErrorList) {
     let kind = text(schema, "type");
-    if !kind.is_empty() && !TYPES.contains(&kind) {
+    if checks.types && !kind.is_empty() && !TYPES.contains(&kind) {
         errors.push(Error::not_supported(&path.child("type"), kind, &TYPES));
     }
     if let Some(reason) = context.no_default.filter(|_| schema.get("default").is_some_and(|v| !v.is_null())) {
@@ -106,146 +161,8 @@ fn unsupported(schema: &Raw, path: &Path, context: Context<'_>, errors: &mut Err
     }
 }
 
-/// The error of a type that a keyword does not go with.
-fn wrong_type(path: &Path, kind: &str, detail: &str) -> Error {
-    let at = path.child("type");
-    if kind.is_empty() { Error::required(&at, detail) } else { Error::invalid(&at, kind, detail) }
-}
-
-fn map_type(schema: &Raw, path: &Path, errors: &mut ErrorList) {
-    let Some(map_type) = schema.get("x-kubernetes-map-type").and_then(Value::as_str) else { return };
-    let kind = text(schema, "type");
-    if kind != "object" {
-        errors.push(wrong_type(path, kind, "must be object if x-kubernetes-map-type is specified"));
-    }
-    if !matches!(map_type, "atomic" | "granular") {
-        errors.push(Error::not_supported(&path.child("x-kubernetes-map-type"), map_type, &["atomic", "granular"]));
-    }
-}
-
-fn list_type(schema: &Raw, path: &Path, errors: &mut ErrorList) {
-    let at = path.child("x-kubernetes-list-type");
-    let list_type = schema.get("x-kubernetes-list-type").and_then(Value::as_str);
-    let kind = text(schema, "type");
-    let items = schema_in(schema, "items");
-    match list_type {
-        Some(_) if kind != "array" => {
-            errors.push(wrong_type(path, kind, "must be array if x-kubernetes-list-type is specified"));
-        }
-        Some("set") => errors.extend(items.and_then(|items| granular_item(items, path))),
-        _ => {}
-    }
-    if let Some(list_type) = list_type.filter(|t| !matches!(*t, "atomic" | "set" | "map")) {
-        errors.push(Error::not_supported(&at, list_type, &["atomic", "set", "map"]));
-    }
-    let keys: Vec<&str> = match schema.get("x-kubernetes-list-map-keys") {
-        Some(Value::Array(keys)) => keys.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    };
-    if !keys.is_empty() {
-        let detail = "must be map if x-kubernetes-list-map-keys is non-empty";
-        match list_type {
-            None => errors.push(Error::required(&at, detail)),
-            Some("map") => {}
-            Some(other) => errors.push(Error::invalid(&at, other, detail)),
-        }
-    }
-    if list_type == Some("map") {
-        keyed(schema, &keys, path, errors);
-    }
-    let (Some(items), Some(list_type @ ("set" | "map"))) = (items, list_type) else { return };
-    if is_true(items, "nullable") {
-        let detail = format!("cannot be nullable when x-kubernetes-list-type is {list_type}");
-        errors.push(Error::forbidden(&path.child("items").child("nullable"), detail));
-    }
-    if list_type == "map" {
-        keys_are_there(items, &keys, path, errors);
-    }
-}
-
-/// The items of a set are told apart as wholes: they must be merged as wholes.
-fn granular_item(items: &Raw, path: &Path) -> Option<Error> {
-    let detail = "must be atomic as item of a list with x-kubernetes-list-type=set";
-    let at = |keyword: &str| path.child("items").child(keyword);
-    let list_type = items.get("x-kubernetes-list-type").and_then(Value::as_str);
-    // Upstream shows the list type in both cases.
-    let shown = BadValue::Value(list_type.map_or(Value::Null, Value::from));
-    match text(items, "type") {
-        "array" if list_type.is_some_and(|t| t != "atomic") => {
-            Some(Error::invalid(&at("x-kubernetes-list-type"), shown, detail))
-        }
-        "object" if text(items, "x-kubernetes-map-type") != "atomic" => {
-            Some(Error::invalid(&at("x-kubernetes-map-type"), shown, detail))
-        }
-        _ => None,
-    }
-}
-
-fn keyed(schema: &Raw, keys: &[&str], path: &Path, errors: &mut ErrorList) {
-    let at = path.child("x-kubernetes-list-map-keys");
-    if keys.is_empty() {
-        errors.push(Error::required(&at, "must not be empty if x-kubernetes-list-type is map"));
-    }
-    let items = match schema.get("items") {
-        Some(Value::Object(items)) => items,
-        Some(other) if !other.is_null() => {
-            let detail = "must only have a single schema if x-kubernetes-list-type is map";
-            errors.push(Error::invalid(&path.child("items"), other.clone(), detail));
-            return;
-        }
-        _ => {
-            let detail = "must have a schema if x-kubernetes-list-type is map";
-            errors.push(Error::required(&path.child("items"), detail));
-            return;
-        }
-    };
-    let items_path = path.child("items");
-    let item_type = text(items, "type");
-    if item_type != "object" {
-        let detail = "must be object if parent array's x-kubernetes-list-type is map";
-        errors.push(Error::invalid(&items_path.child("type"), item_type, detail));
-        return;
-    }
-    let mut seen = HashSet::new();
-    for key in keys {
-        match schema_in(items, "properties").and_then(|all| schema_in(all, key)) {
-            Some(property) if matches!(text(property, "type"), "array" | "object") => {
-                let detail = "must be a scalar type if parent array's x-kubernetes-list-type is map";
-                let at = items_path.child("properties").key(key).child("type");
-                // Upstream shows the item's type here.
-                errors.push(Error::invalid(&at, item_type, detail));
-            }
-            Some(_) => {}
-            None => errors.push(Error::invalid(&at, keys.to_vec(), "entries must all be names of item properties")),
-        }
-        if !seen.insert(key) {
-            errors.push(Error::invalid(&at, keys.to_vec(), "must not contain duplicate entries"));
-        }
-    }
-}
-
-fn keys_are_there(items: &Raw, keys: &[&str], path: &Path, errors: &mut ErrorList) {
-    let required: HashSet<&str> = match items.get("required") {
-        Some(Value::Array(names)) => names.iter().filter_map(Value::as_str).collect(),
-        _ => HashSet::new(),
-    };
-    for key in keys {
-        let Some(property) = schema_in(items, "properties").and_then(|all| schema_in(all, key)) else { continue };
-        let at = path.child("items").child("properties").key(key);
-        if !required.contains(key) && property.get("default").is_none_or(Value::is_null) {
-            let detail =
-                "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property";
-            errors.push(Error::required(&at.child("default"), detail));
-        }
-        if is_true(property, "nullable") {
-            let detail = "this property is in x-kubernetes-list-map-keys, so it cannot be nullable";
-            errors.push(Error::forbidden(&at.child("nullable"), detail));
-        }
-    }
-}
-
 /// The form of rules; what they say is looked at when all else is right.
-fn rules(schema: &Raw, path: &Path, errors: &mut ErrorList) {
+fn rules(value: &Value, schema: &Raw, path: &Path, errors: &mut ErrorList) {
     for (index, rule) in schemas_in(schema, "x-kubernetes-validations").enumerate() {
         let at = path.child("x-kubernetes-validations").index(index);
         let (expression, message) = (text(rule, "rule").trim(), text(rule, "message"));
@@ -275,7 +192,10 @@ fn rules(schema: &Raw, path: &Path, errors: &mut ErrorList) {
         if breaks(field_path) {
             errors.push(Error::invalid(&at.child("fieldPath"), field_path, "must not contain line breaks"));
         }
-        if !field_path.is_empty() && !definition::is_field_path(field_path, &Value::Object(schema.clone())) {
+        if !field_path.is_empty()
+            && structural::unsupported(schema).is_none()
+            && definition::field_at(field_path, value, true).is_err()
+        {
             errors.push(Error::invalid(&at.child("fieldPath"), field_path, "must be a valid path"));
         }
     }

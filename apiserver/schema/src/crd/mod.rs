@@ -3,8 +3,11 @@
 //! A schema is refused with upstream's errors, found in upstream's order: [`structural`] (is it a structural schema),
 //! [`default_values`] (do its defaults fit it), [`keywords`] (keywords that CRDs may not use, or not so).
 
+mod contents;
 mod default_values;
 mod keywords;
+mod lists;
+mod root;
 mod structural;
 
 use std::sync::OnceLock;
@@ -15,7 +18,13 @@ use serde_json::{Map, Value};
 use crate::merge::MergeType;
 use crate::node::{Kind, Node};
 use crate::parse;
-use crate::rules::{self, Rules};
+use crate::rules::Rules;
+
+pub use crate::rules::definition::field_at;
+pub use contents::{
+    has_defaults, has_extensions, has_granular_sets, has_loose_items, has_unknown_types, has_unpruned_defaults,
+    is_structural, unrecognized_formats,
+};
 
 /// The schema of a custom resource.
 #[derive(Debug)]
@@ -26,31 +35,89 @@ pub(crate) struct Custom {
     pub rules: Option<Rules>,
 }
 
-/// Reads a version's schema, which stands at `path` in the CRD.
-pub(crate) fn custom(raw: &Value, path: &Path) -> Result<Custom, ErrorList> {
+impl Custom {
+    /// Reads a version's schema. Nothing is checked.
+    pub(crate) fn of(raw: &Value) -> Self {
+        Self { root: parse::custom(raw), merge: OnceLock::new(), rules: Rules::of(raw) }
+    }
+}
+
+/// What a schema is checked for. A new definition is checked for all of it; on a change what was there before may stay.
+#[derive(Clone, Copy, Debug)]
+pub struct Checks {
+    /// The status is written apart: what may stand at the root is limited.
+    pub status: bool,
+    /// The schema is structural.
+    pub structural: bool,
+    /// Defaults have no fields that their schemas do not have.
+    pub pruned_defaults: bool,
+    /// Types are those of OpenAPI v3.
+    pub types: bool,
+    /// The items of sets are merged as wholes.
+    pub atomic_sets: bool,
+    /// The items of maps and sets are not null, and have keys.
+    pub strict_items: bool,
+    /// No rule costs more than one may.
+    pub rule_costs: bool,
+}
+
+impl Checks {
+    /// All, for a resource without status.
+    pub const ALL: Checks = Checks {
+        status: false,
+        structural: true,
+        pruned_defaults: true,
+        types: true,
+        atomic_sets: true,
+        strict_items: true,
+        rule_costs: true,
+    };
+}
+
+/// What is wrong with a version's `openAPIV3Schema`, which stands at `path`; in upstream's words and, as far as it has one,
+/// order.
+pub fn validate(raw: &Value, path: &Path, checks: &Checks) -> ErrorList {
     let Some(schema) = raw.as_object() else {
-        return Err(vec![Error::type_invalid(path, raw.clone(), "must be an object")]);
+        return vec![Error::type_invalid(path, raw.clone(), "must be an object")];
     };
     let mut errors = ErrorList::new();
+    if checks.status {
+        errors.extend(root::validate(schema, path));
+    }
     if is_true(schema, "nullable") {
         errors.push(Error::forbidden(&path.child("nullable"), "nullable cannot be true at the root"));
     }
-    let unsupported = structural::unsupported(schema);
-    if unsupported.is_none() {
-        let wrong = structural::validate(schema, path);
-        let wrong = if wrong.is_empty() { default_values::validate(&parse::custom(raw), path) } else { wrong };
+    let unsupported = structural::unsupported(schema).filter(|_| checks.structural);
+    // Rules are understood where the schema is structural alone.
+    let mut rules = false;
+    if checks.structural && unsupported.is_none() {
+        let mut wrong = structural::validate(schema, path);
+        if wrong.is_empty() {
+            wrong = default_values::validate(raw, checks.pruned_defaults, path);
+        }
+        rules = wrong.is_empty();
         errors.extend(wrong);
     }
-    errors.extend(keywords::validate(schema, path));
-    match unsupported {
-        _ if !errors.is_empty() => {}
-        Some(message) => errors.push(Error::invalid(path, "", message)),
-        None => errors = rules::definition::validate(raw, path),
+    let found = keywords::validate(raw, path, checks, rules);
+    errors.extend(found.schema);
+    errors.extend(found.rules);
+    if errors.is_empty()
+        && let Some(message) = unsupported
+    {
+        errors.push(Error::invalid(path, "", message));
     }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    Ok(Custom { root: parse::custom(raw), merge: OnceLock::new(), rules: Rules::of(raw) })
+    errors.extend(found.costs.validate(path));
+    errors
+}
+
+/// What is not structural in a schema that can be read as a structural one.
+pub fn structural_errors(raw: &Value, path: &Path) -> ErrorList {
+    raw.as_object().map(|schema| structural::validate(schema, path)).unwrap_or_default()
+}
+
+/// Why a schema cannot even be read as a structural one.
+pub fn unsupported(raw: &Value) -> Option<String> {
+    raw.as_object().and_then(structural::unsupported)
 }
 
 /// The schema that knows of nothing but that there is an object.

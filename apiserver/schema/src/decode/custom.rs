@@ -35,6 +35,31 @@ fn object_meta(metadata: &mut Value, unknown: Unknown, place: &str) -> Result<Ve
     Ok(strict)
 }
 
+/// Checks the types of the metadata of the objects in a value, which with `resource` is itself such an object.
+pub(crate) fn embedded_metadata(
+    node: &Node,
+    value: &mut Value,
+    is_resource: bool,
+    path: &field::Path,
+) -> Result<(), field::Error> {
+    let mut path = path.clone();
+    let mut strict = Vec::new();
+    let mut check = || {
+        if let Value::Object(object) = value
+            && is_resource
+            && !node.embedded_resource
+        {
+            resource(object, Unknown::Keep, &mut path, &mut strict)?;
+        }
+        embedded_value(node, value, Unknown::Keep, &mut path, &mut strict)
+    };
+    match check() {
+        Err(DecodeError::Field(error)) => Err(error),
+        // Errors of metadata are those of a field.
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Walks to the objects that have `x-kubernetes-embedded-resource`, and decodes their metadata.
 fn embedded(
     node: &Node,
@@ -44,22 +69,7 @@ fn embedded(
     strict: &mut Vec<String>,
 ) -> Result<(), DecodeError> {
     if node.embedded_resource {
-        for key in ["apiVersion", "kind"] {
-            if let Some(value) = object.get(key).filter(|v| !v.is_string()) {
-                return Err(DecodeError::Field(field::Error::invalid(
-                    &path.child(key),
-                    value.clone(),
-                    "must be a string",
-                )));
-            }
-        }
-        if let Some(metadata) = object.get_mut("metadata") {
-            let place = path.child("metadata");
-            let given = metadata.clone();
-            let found = object_meta(metadata, unknown, place.as_str())
-                .map_err(|error| DecodeError::Field(field::Error::invalid(&place, given, error.to_string())))?;
-            strict.extend(found);
-        }
+        resource(object, unknown, path, strict)?;
     }
     for (key, value) in object {
         let (child, mark) = match (node.property(key), node.additional()) {
@@ -69,6 +79,28 @@ fn embedded(
         };
         embedded_value(child, value, unknown, path, strict)?;
         path.leave(mark);
+    }
+    Ok(())
+}
+
+/// Decodes the metadata of one object.
+fn resource(
+    object: &mut Map<String, Value>,
+    unknown: Unknown,
+    path: &mut field::Path,
+    strict: &mut Vec<String>,
+) -> Result<(), DecodeError> {
+    for key in ["apiVersion", "kind"] {
+        if let Some(value) = object.get(key).filter(|v| !v.is_string()) {
+            return Err(DecodeError::Field(field::Error::invalid(&path.child(key), value.clone(), "must be a string")));
+        }
+    }
+    if let Some(metadata) = object.get_mut("metadata") {
+        let place = path.child("metadata");
+        let given = metadata.clone();
+        let found = object_meta(metadata, unknown, place.as_str())
+            .map_err(|error| DecodeError::Field(field::Error::invalid(&place, given, error.to_string())))?;
+        strict.extend(found);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::{Rule, Rules, Validator};
 use crate::map_list::MapList;
 
 /// As upstream: what all rules over one object may cost together.
-const BUDGET: u64 = 10_000_000;
+pub(crate) const BUDGET: u64 = 10_000_000;
 
 /// As upstream: the longest message that an expression may make, in bytes.
 const MAX_MESSAGE: usize = 5 * 1024;
@@ -35,12 +35,20 @@ impl Rules {
 }
 
 /// What is wrong with a default by the rules of its schema and of those below.
-pub(super) fn of_default(validator: &Validator, default: &Value, path: &Path) -> ErrorList {
-    let mut evaluation = Evaluation { outcome: Outcome::default(), budget: Some(BUDGET) };
+pub(super) fn of_default(validator: &Validator, default: &Value, budget: &mut Option<u64>, path: &Path) -> ErrorList {
     let known = Correlated { same: None, parent: None, root: false };
-    // As upstream: what was before is the same.
-    evaluation.visit(validator, &mut path.clone(), default, Some(default), known);
-    evaluation.outcome.errors
+    let mut left = *budget;
+    // As upstream: first as what does not change, then as what is new.
+    for old in [Some(default), None] {
+        let mut evaluation = Evaluation { outcome: Outcome::default(), budget: *budget };
+        evaluation.visit(validator, &mut path.clone(), default, old, known);
+        left = left.min(evaluation.budget);
+        if !evaluation.outcome.errors.is_empty() || old.is_none() {
+            *budget = left;
+            return evaluation.outcome.errors;
+        }
+    }
+    ErrorList::new()
 }
 
 /// Which part of the old object a part of the new one was.

@@ -8,9 +8,11 @@ mod field_path;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use apimachinery::field::{ErrorList, Path};
 use cel::{CompileError, DeclType, Program, Variables, Wanted};
 use serde_json::Value;
 
+pub(crate) use evaluate::BUDGET;
 pub use evaluate::Outcome;
 
 /// The rules of a schema, made ready when they are first needed.
@@ -90,6 +92,23 @@ impl Rule {
     fn shown(&self) -> &str {
         if self.message.is_empty() { self.expression.trim() } else { self.message.trim() }
     }
+}
+
+/// What is wrong with a default by the rules of its schema and of those below, within what is left of the `budget` of all
+/// defaults; `None` when that is used up.
+pub(crate) fn validate_default(
+    schema: &Value,
+    default: &Value,
+    resource: bool,
+    budget: &mut Option<u64>,
+    path: &Path,
+) -> ErrorList {
+    if !has_rules(schema) {
+        return ErrorList::new();
+    }
+    let decl = DeclType::of_schema(schema, SELF_TYPE, resource);
+    let validator = Validator::of(schema, decl.as_ref());
+    validator.map(|validator| evaluate::of_default(&validator, default, budget, path)).unwrap_or_default()
 }
 
 impl Validator {

@@ -1,7 +1,6 @@
-//! Kinds of the core group (and definitions of custom resources) that add rules of their own.
+//! Kinds of the core group that add rules of their own.
 
 mod configuration;
-mod definition;
 mod limit_range;
 mod namespace;
 mod pod;
@@ -21,7 +20,6 @@ pub(super) fn strategy(group: &str, resource: &str) -> Option<&'static dyn Strat
         ("", "configmaps") => &configuration::ConfigMap,
         ("", "services") => &service::Service,
         ("" | "events.k8s.io", "events") => &configuration::Event,
-        ("apiextensions.k8s.io", "customresourcedefinitions") => &definition::Definition,
         _ => return None,
     })
 }

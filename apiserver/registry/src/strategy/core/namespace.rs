@@ -52,6 +52,10 @@ impl Strategy for Namespace {
         }
     }
 
+    fn ends_by_itself(&self) -> bool {
+        true
+    }
+
     fn begin_delete(&self, object: &mut Value, now: &str) -> bool {
         if object.deletion_timestamp().is_none() {
             object.set_deletion_timestamp(Some(now));
