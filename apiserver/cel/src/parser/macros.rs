@@ -11,6 +11,9 @@ pub(crate) const ACCUMULATOR: &str = "@result";
 /// Its former name, which no loop may use either.
 const FORMER_ACCUMULATOR: &str = "__result__";
 
+/// Macros that say an operand twice stop at so many nodes: one in another doubles them.
+const MAX_NODES: usize = 200_000;
+
 /// A call that is no macro, given back.
 type NoMacro = (Option<Expr>, Vec<Expr>);
 
@@ -227,8 +230,12 @@ impl Parser<'_> {
         self.node(at, Kind::Comprehension(Box::new(comprehension)))
     }
 
-    /// The same expression with numbers of its own.
+    /// The same expression with numbers of its own, unless macros in macros have made too many already.
     fn copy(&mut self, expr: &Expr) -> Expr {
+        if self.offsets.len() > MAX_NODES {
+            let at = self.offsets.get((expr.id as usize).wrapping_sub(1)).copied().unwrap_or(0);
+            return self.issue(at, "the expression's macros expand to too much");
+        }
         let mut copy = expr.clone();
         self.renumber(&mut copy);
         copy

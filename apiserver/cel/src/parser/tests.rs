@@ -79,3 +79,11 @@ fn strings_and_numbers_have_their_values() {
         }
     }
 }
+
+#[test]
+fn macros_that_double_their_operand_come_to_an_end() {
+    let mut text = "optional.of(1)".to_owned();
+    (0..60).for_each(|_| text.push_str(".optMap(x, x)"));
+    let issues = parse(&text).expect_err("it would be two to the sixtieth");
+    assert!(issues.iter().any(|issue| issue.message.contains("expand to too much")), "{}", issues.len());
+}

@@ -115,8 +115,12 @@ impl Validator {
     /// The rules of a schema whose values are declared as `decl`; `None` if there are none in it.
     fn of(schema: &Value, decl: Option<&Arc<DeclType>>) -> Option<Self> {
         let below = |schema: &Value| {
-            let embedded = schema.get("x-kubernetes-embedded-resource").and_then(Value::as_bool).unwrap_or(false);
-            Self::of(schema, DeclType::of_schema(schema, SELF_TYPE, embedded).as_ref())
+            // Only rules ask for a declaration, which takes a walk over all that is below.
+            let decl = given_rules(schema).next().and_then(|_| {
+                let embedded = schema.get("x-kubernetes-embedded-resource").and_then(Value::as_bool).unwrap_or(false);
+                DeclType::of_schema(schema, SELF_TYPE, embedded)
+            });
+            Self::of(schema, decl.as_ref())
         };
         let rules: Vec<Rule> = given_rules(schema).filter_map(|rule| ready(rule, schema, decl)).collect();
         let properties: BTreeMap<Box<str>, Validator> =
