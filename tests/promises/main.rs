@@ -5,6 +5,7 @@
 mod app;
 mod bad_input;
 mod command_line;
+mod conversion;
 mod crash;
 mod failover;
 mod history;

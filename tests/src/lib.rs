@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)] // in a test, a failure is a panic
 
 pub mod control_plane;
+pub mod conversion_webhook;
 pub mod etcd;
 pub mod exchange;
 pub mod kubectl;

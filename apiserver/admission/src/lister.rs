@@ -47,7 +47,7 @@ pub trait Lister: Send + Sync {
     }
 
     /// `object` in the version of `kind`, one of those that [`Lister::equivalents`] told.
-    fn convert(&self, object: &Value, kind: &GroupVersionKind) -> Result<Value, StatusError> {
+    async fn convert(&self, object: &Value, kind: &GroupVersionKind) -> Result<Value, StatusError> {
         let mut object = object.clone();
         if let Some(fields) = object.as_object_mut() {
             let group_version =

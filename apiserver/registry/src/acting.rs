@@ -170,6 +170,7 @@ async fn bind(
         dry_run: options.dry_run,
         manager: String::new(),
         admits: false,
+        pending: Default::default(),
         options: OptionsObject::default(),
     };
     write.run(&Bind { binding, now: registry.now() }).await?;
@@ -292,6 +293,7 @@ async fn disrupt(registry: &Registry, ctx: &RequestContext, pod: &Value, dry_run
                 dry_run,
                 manager: String::new(),
                 admits: false,
+                pending: Default::default(),
                 options: OptionsObject::default(),
             };
             write.run(&Disrupt { pod: pod.name().to_owned(), now: registry.now() }).await.map(drop)

@@ -3,21 +3,21 @@
 pub mod approval;
 pub mod conditions;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use apimachinery::ObjectExt;
 use apimachinery::field::{Error, ErrorList, Path};
 use apimachinery::gvk::{GroupVersion, GroupVersionKind};
 use base64::Engine;
-use schema::Schema;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::conversion::Webhook;
 use crate::selectable::Selectable;
 use crate::store::Store;
 use crate::strategy;
 pub use crate::strategy::webhook_client::ca_bundle_problem;
-use crate::table::{Column, Origin, Row, ScalePaths, SchemaSource, Subresource};
+use crate::table::{Column, Conversion, CustomSchema, Origin, Row, ScalePaths, SchemaSource, Subresource, Versions};
 
 /// What the resource itself can do, in upstream's order.
 const VERBS: [&str; 8] = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
@@ -61,19 +61,26 @@ fn rows_of(crd: &Value, chosen: &str) -> Result<Vec<Arc<Row>>, ErrorList> {
         return Err(vec![Error::required(&path, "one version must be the storage version")]);
     };
     let stored_gvk = GroupVersionKind::new(&group, text(stored, "name"), &kind);
-    let schema_of = |version: &Value| version.pointer("/schema/openAPIV3Schema").cloned();
-    let source = schema_of(stored).filter(|source| !source.is_null());
-    let stored_schema = source.map(|source| Schema::of_crd(&source));
+    let all = versions_of(spec, &kind, versions)?;
+    let schema_of = |version: &str| {
+        let found = all.versions.iter().find(|(name, _)| name == version);
+        found.and_then(|(_, schema)| schema.clone())
+    };
     let every_label = versions.iter().flat_map(selectable_labels).collect::<Vec<_>>();
     let store = Arc::new(Store::custom(
         format!("{group}/{plural}"),
         stored_gvk.clone(),
         namespaced,
         Selectable::custom(every_label.iter().map(String::as_str)),
-        stored_schema,
+        all.clone(),
     ));
-    let hash = Sha256::digest(format!("{group}/{}/{kind}", stored_gvk.version));
-    let hash = base64::engine::general_purpose::STANDARD.encode(&hash[..8]);
+    // Upstream tells of a storage version that is served.
+    let hash = if is(stored, "served") {
+        let hash = Sha256::digest(format!("{group}/{}/{kind}", stored_gvk.version));
+        base64::engine::general_purpose::STANDARD.encode(&hash[..8])
+    } else {
+        String::new()
+    };
     let words = |field: &str| {
         let list = names.get(field).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect::<Vec<_>>()
@@ -84,10 +91,11 @@ fn rows_of(crd: &Value, chosen: &str) -> Result<Vec<Arc<Row>>, ErrorList> {
     let digest: [u8; 32] = Sha256::digest(format!("{names}{spec}")).into();
     let row = |version: &Value| {
         let gv = GroupVersion::new(&group, text(version, "name"));
-        let deprecation_warning = is(version, "deprecated").then(|| match text(version, "deprecationWarning") {
-            warning if warning.is_empty() => format!("{gv} {kind} is deprecated"),
-            warning => warning,
-        });
+        let deprecation_warning =
+            is(version, "deprecated").then(|| match version.get("deprecationWarning").and_then(Value::as_str) {
+                Some(warning) => warning.to_owned(),
+                None => deprecation_warning(spec, &gv, versions),
+            });
         let labels = selectable_labels(version);
         Arc::new(Row {
             gvr: gv.with_resource(&plural),
@@ -105,16 +113,57 @@ fn rows_of(crd: &Value, chosen: &str) -> Result<Vec<Arc<Row>>, ErrorList> {
             terminating: crd.deletion_timestamp().is_some(),
             deprecation_warning,
             scale: scale(version),
-            schema: match schema_of(version) {
-                Some(source) => SchemaSource::Crd { source: Arc::new(source), compiled: OnceLock::new() },
-                None => SchemaSource::Preserving,
-            },
+            schema: schema_of(&gv.version).map_or(SchemaSource::Preserving, SchemaSource::Crd),
+            versions: Some(all.clone()),
+            converted: Arc::default(),
             selectable: Selectable::custom(labels.iter().map(String::as_str)),
             store: Some(store.clone()),
             strategy: strategy::custom(),
         })
     };
     Ok(versions.iter().filter(|version| is(version, chosen)).map(row).collect())
+}
+
+/// All versions of a definition, served or not.
+fn versions_of(spec: &Value, kind: &str, versions: &[Value]) -> Result<Arc<Versions>, ErrorList> {
+    let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let conversion = match spec.pointer("/conversion/strategy").and_then(Value::as_str) {
+        Some("Webhook") => {
+            let stated = spec.pointer("/conversion/webhook");
+            let unreadable = || {
+                let path = Path::new("spec").child("conversion").child("webhook").child("clientConfig");
+                vec![Error::required(&path, "exactly one of url or service is required")]
+            };
+            Conversion::Webhook(stated.and_then(Webhook::read).ok_or_else(unreadable)?)
+        }
+        _ => Conversion::None,
+    };
+    let versions = versions.iter().map(|version| {
+        let source = version.pointer("/schema/openAPIV3Schema").filter(|source| !source.is_null());
+        (text(version, "name"), source.map(|source| Arc::new(CustomSchema::new(source.clone()))))
+    });
+    Ok(Arc::new(Versions {
+        group: text(spec, "group"),
+        kind: kind.to_owned(),
+        versions: versions.collect(),
+        conversion,
+    }))
+}
+
+/// Upstream's words for a deprecated version whose definition has none: the newest version that is better is named.
+fn deprecation_warning(spec: &Value, deprecated: &GroupVersion, versions: &[Value]) -> String {
+    let kind = spec.pointer("/names/kind").and_then(Value::as_str).unwrap_or_default();
+    let is = |version: &Value, field: &str| version.get(field).and_then(Value::as_bool).unwrap_or(false);
+    let names = versions.iter().filter(|version| is(version, "served") && !is(version, "deprecated"));
+    let names = names.filter_map(|version| version.get("name").and_then(Value::as_str));
+    let best = names.max_by_key(|name| crate::version::priority(name));
+    let better = best.filter(|best| crate::version::priority(best) > crate::version::priority(&deprecated.version));
+    match better {
+        Some(better) => {
+            format!("{deprecated} {kind} is deprecated; use {}/{better} {kind}", deprecated.group)
+        }
+        None => format!("{deprecated} {kind} is deprecated"),
+    }
 }
 
 fn selectable_labels(version: &Value) -> Vec<String> {
@@ -212,7 +261,10 @@ mod tests {
         assert_eq!(row.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>(), ["Name", "Color"]);
         assert!(row.has_status() && row.subresource("scale").is_some());
         let old = table.row("example.com", "v1beta1", "widgets").unwrap();
-        assert_eq!(old.deprecation_warning.as_deref(), Some("example.com/v1beta1 Widget is deprecated"));
+        assert_eq!(
+            old.deprecation_warning.as_deref(),
+            Some("example.com/v1beta1 Widget is deprecated; use example.com/v1 Widget")
+        );
         assert!(Arc::ptr_eq(row.store.as_ref().unwrap(), old.store.as_ref().unwrap()));
         let table = table.without_crd("widgets.example.com");
         assert!(table.row("example.com", "v1", "widgets").is_none() && table.groups().len() == 21);

@@ -35,16 +35,22 @@ impl<'a> Expected<'a> {
     /// Decodes the body of a create or update.
     pub fn decode(&self, body: Body, validation: FieldValidation, warnings: &Warnings) -> Result<Value, StatusError> {
         let mut object = body.value;
-        self.check_type(&mut object)?;
-        let unknown = self.shape(&mut object).map_err(|error| self.not_handled(&error.to_string()))?;
+        // What a custom resource says it is decides how it is read, and is looked at after.
+        if !self.stated {
+            self.check_type(&mut object)?;
+        }
+        let unknown = self.shape(&mut object).map_err(|error| self.not_handled(&object, &error.to_string()))?;
         let mut strict = unknown;
         strict.extend(body.strict_errors);
         match validation {
             FieldValidation::Strict if !strict.is_empty() => {
-                return Err(self.not_handled(&schema::strict_decoding_error(&strict)));
+                return Err(self.not_handled(&object, &schema::strict_decoding_error(&strict)));
             }
             FieldValidation::Warn => strict.into_iter().for_each(|text| warnings.warn(text)),
             _ => {}
+        }
+        if self.stated {
+            self.check_type(&mut object)?;
         }
         Ok(object)
     }
@@ -66,7 +72,7 @@ impl<'a> Expected<'a> {
         types: fn(&Schema, &mut Value) -> Result<Vec<String>, DecodeError>,
         defaults: fn(&Schema, &mut Value),
     ) -> Result<Vec<String>, DecodeError> {
-        let Some(schema) = &self.schema else { return Ok(Vec::new()) };
+        let Some(schema) = &self.schema_of(object) else { return Ok(Vec::new()) };
         let reset = fieldmanager::is_reset(object);
         let unknown = types(schema, object)?;
         schema.drop_empties(object);
@@ -78,6 +84,16 @@ impl<'a> Expected<'a> {
             fieldmanager::mark_reset(object);
         }
         Ok(unknown)
+    }
+
+    /// The schema that the object is read by: that of the kind, of a custom resource that of what it says it is.
+    fn schema_of(&self, object: &Value) -> Option<Schema> {
+        match self.row.and_then(|row| row.versions.as_ref()) {
+            Some(versions) if object.api_version() != self.kind.api_version() || object.kind() != self.kind.kind => {
+                Some(versions.schema_of(object))
+            }
+            _ => self.schema.clone(),
+        }
     }
 
     fn check_type(&self, object: &mut Value) -> Result<(), StatusError> {
@@ -126,9 +142,11 @@ impl<'a> Expected<'a> {
         )))
     }
 
-    fn not_handled(&self, error: &str) -> StatusError {
-        let GroupVersionKind { version, kind, .. } = self.kind;
-        StatusError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {error}"))
+    fn not_handled(&self, object: &Value, error: &str) -> StatusError {
+        let wanted = &self.kind.kind;
+        let sent = object.gvk().ok().filter(|sent| self.stated && !sent.kind.is_empty());
+        let GroupVersionKind { version, kind, .. } = sent.as_ref().unwrap_or(self.kind);
+        StatusError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {wanted}: {error}"))
     }
 }
 

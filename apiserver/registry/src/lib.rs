@@ -36,6 +36,7 @@ pub use options::{
 };
 pub use registry::{Options, Registry};
 pub use reviews::{Reviewers, TokenReviewer, TokenUser};
+pub use scale::unreadable as unreadable_scale;
 pub use selectable::Selectable;
 pub use served::{Deleted, EventKind, Listed, Served, WatchEvent, WatchStream, Written};
 pub use store::Store;

@@ -11,9 +11,10 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use storage::cacher::{At, Freshness, ListRequest, Scope};
 
+use crate::conversion::Stored;
 use crate::registry::Registry;
+use crate::served::Served;
 use crate::table::Row;
-use crate::verbs::{serve, serve_bytes};
 use crate::{Target, conversion, storage_error};
 
 /// A list that was parsed, and the versions of its objects that it was parsed from.
@@ -29,8 +30,8 @@ pub(crate) struct TableLister {
 }
 
 impl TableLister {
-    pub(crate) fn new(registry: &Arc<Registry>) -> Self {
-        Self { registry: Arc::downgrade(registry), parsed: Mutex::new(HashMap::new()) }
+    pub(crate) fn new(registry: Weak<Registry>) -> Self {
+        Self { registry, parsed: Mutex::new(HashMap::new()) }
     }
 
     fn registry(&self) -> Result<Arc<Registry>, StatusError> {
@@ -50,7 +51,10 @@ impl TableLister {
         let store = registry.store_of(&target)?;
         let got = store.cacher(registry.backing()).get(namespace, name, freshness).await;
         let got = got.map_err(|error| storage_error::write(&error, &target, "get"))?;
-        got.entry.map(|entry| serve(&entry, &target.row)?.value()).transpose()
+        match got.entry {
+            Some(entry) => registry.serve(Stored::of(&entry), &target.row).await?.value().map(Some),
+            None => Ok(None),
+        }
     }
 }
 
@@ -95,11 +99,9 @@ impl Lister for TableLister {
         {
             return Ok(parsed.objects.clone());
         }
-        let objects: Arc<[Arc<Value>]> = listed
-            .entries
-            .iter()
-            .map(|entry| serve_bytes(entry.object().clone(), &target.row)?.value())
-            .collect::<Result<_, _>>()?;
+        let stored = listed.entries.iter().map(|entry| Stored::of(entry)).collect();
+        let served = registry.serve_all(stored, &target.row).await?;
+        let objects: Arc<[Arc<Value>]> = served.iter().map(Served::value).collect::<Result<_, _>>()?;
         self.parsed.lock().insert(resource.clone(), Parsed { versions, objects: objects.clone() });
         Ok(objects)
     }
@@ -123,9 +125,16 @@ impl Lister for TableLister {
             .collect()
     }
 
-    fn convert(&self, object: &Value, kind: &GroupVersionKind) -> Result<Value, StatusError> {
-        let mut object = object.clone();
-        conversion::convert(&mut object, kind);
-        Ok(object)
+    async fn convert(&self, object: &Value, kind: &GroupVersionKind) -> Result<Value, StatusError> {
+        let registry = self.registry()?;
+        let table = registry.table();
+        match table.row_of_kind(&kind.group, &kind.version, &kind.kind).filter(|row| row.is_custom()) {
+            Some(row) => registry.to_row(object.clone(), row).await,
+            None => {
+                let mut object = object.clone();
+                conversion::convert(&mut object, kind);
+                Ok(object)
+            }
+        }
     }
 }

@@ -21,8 +21,10 @@ use storage::{Outcome, Revision};
 
 use crate::allocation::Claims;
 use crate::context::{RequestContext, Target};
+use crate::conversion::Pending;
 use crate::decode::Expected;
 use crate::fieldmanager::{self, Writer};
+use crate::meta;
 use crate::options::Preconditions;
 use crate::registry::Registry;
 use crate::served::{Served, Written};
@@ -30,7 +32,6 @@ use crate::storage_error;
 use crate::store::Store;
 use crate::strategy::Scope;
 use crate::subresource::View;
-use crate::{conversion, meta};
 pub(crate) use checks::parse_revision;
 pub(crate) use current::Current;
 pub(crate) use options::OptionsObject;
@@ -85,6 +86,8 @@ pub(crate) struct Write<'a> {
     pub admits: bool,
     /// `CreateOptions`, `UpdateOptions` … for admission, made for the operation at hand.
     pub options: OptionsObject,
+    /// What field management needs of a conversion webhook.
+    pub pending: Arc<Pending>,
 }
 
 /// What an attempt comes to.
@@ -162,7 +165,7 @@ impl Write<'_> {
                     if let (Attempt::Remove(object), None, true) = (&attempt, &got.kv, fresh) {
                         return self.answer(object.clone(), false);
                     }
-                    current = self.current_of(got.kv)?;
+                    current = self.current_of(got.kv).await?;
                 }
             }
             self.check_deadline()?;
@@ -215,7 +218,7 @@ impl Write<'_> {
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
                 Outcome::Done(revision) => return self.answer_stored(object, &stored, revision, true),
                 Outcome::Mismatch(got) => {
-                    let there = self.current_of(got.kv)?;
+                    let there = self.current_of(got.kv).await?;
                     last = Some(self.already_exists(&object, there.as_ref()));
                     if !self.was_generated(change, &object) {
                         break;
@@ -256,7 +259,7 @@ impl Write<'_> {
         let key = self.key(object.name());
         let got = self.registry.backing().storage.get(key.as_bytes()).await;
         let got = got.map_err(|error| storage_error::write(&error, self.target, "create"))?;
-        let there = self.current_of(got.kv)?;
+        let there = self.current_of(got.kv).await?;
         Ok(there.is_some().then(|| self.already_exists(object, there.as_ref())))
     }
 
@@ -302,7 +305,12 @@ impl Write<'_> {
         let now = self.registry.now();
         let table = self.registry.table();
         let shown = old.map(|old| self.view.show_to_write(old, &table, row)).transpose()?;
-        let mut draft = change.draft(shown.as_ref())?;
+        let mut draft = loop {
+            let draft = change.draft(shown.as_ref());
+            if !self.pending.settle(self.registry, row).await {
+                break draft?;
+            }
+        };
         self.check_identity(change, &mut draft, old.is_some())?;
         self.check_scale_uid(&draft, old)?;
         if !change.must_create() && old.is_none() && !draft.uid().is_empty() && change.owners_are_settled() {
@@ -326,8 +334,16 @@ impl Write<'_> {
                 view: &self.view,
                 manager: &self.manager,
                 now: &now,
+                pending: &self.pending,
             };
-            fieldmanager::update(&writer, shown.as_ref(), &mut draft);
+            loop {
+                let again = row.asks_a_webhook().then(|| draft.clone());
+                fieldmanager::update(&writer, shown.as_ref(), &mut draft);
+                match again {
+                    Some(before) if self.pending.settle(self.registry, row).await => draft = before,
+                    _ => break,
+                }
+            }
         }
 
         let operation = if old.is_some() { Operation::Update } else { Operation::Create };
@@ -383,15 +399,15 @@ impl Write<'_> {
         if removes && !self.dry_run {
             return Ok(Attempt::Remove(object));
         }
-        let mut as_stored = object.clone();
-        conversion::convert(&mut as_stored, self.store.gvk());
-        if row.is_custom() && !row.serves_as_stored() {
-            // What is not stored is not answered either.
-            self.store.prune(&mut as_stored);
-            object = as_stored.clone();
-            conversion::to_row(&mut object, row);
-        }
+        let mut as_stored = self.registry.to_stored(object.clone(), row, &self.store).await?;
         let stored = self.store.encode(&as_stored);
+        if row.is_custom() {
+            // The answer is what will be read: what is not stored is not answered either.
+            let version = object.resource_version().to_owned();
+            self.store.settle(&mut as_stored);
+            object = self.registry.to_row(as_stored, row).await?;
+            object.set_resource_version(&version);
+        }
         if let Some(current) = current
             && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && current.object == object))
         {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use admission::webhook::Client;
 use admission::{Chain, Lister};
 use apimachinery::{StatusError, time};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
@@ -52,6 +53,8 @@ pub struct Registry {
     ranges: Ranges,
     /// Creations of custom resources hold it for reading from their last look at the table until they are stored.
     creations: RwLock<()>,
+    /// Calls conversion webhooks.
+    webhooks: Client,
 }
 
 /// See [`Registry::allow_creation`].
@@ -66,7 +69,8 @@ pub(crate) fn terminating(row: &Row, name: &str) -> StatusError {
 impl Registry {
     /// A registry of the built-in kinds over `storage`, without admission.
     pub fn new(storage: Arc<dyn Storage>, options: Options) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new_cyclic(|registry| Self {
+            webhooks: Client::new(Arc::new(TableLister::new(registry.clone()))),
             table: ArcSwap::from_pointee(Table::builtin()),
             admission: ArcSwap::from_pointee(Chain::default()),
             reviewers: ArcSwapOption::empty(),
@@ -139,7 +143,7 @@ impl Registry {
 
     /// Reads from the caches, for admission plugins and controllers in this process.
     pub fn lister(self: &Arc<Self>) -> Arc<dyn Lister> {
-        Arc::new(TableLister::new(self))
+        Arc::new(TableLister::new(Arc::downgrade(self)))
     }
 
     /// The store below.
@@ -157,6 +161,11 @@ impl Registry {
         if let Some(allocation) = row.strategy.allocation() {
             allocation.end(self, object).await;
         }
+    }
+
+    /// Calls conversion webhooks.
+    pub(crate) fn webhooks(&self) -> &Client {
+        &self.webhooks
     }
 
     pub(crate) fn backing(&self) -> &Backing {

@@ -8,6 +8,14 @@ use serde_json::{Map, Value, json};
 
 use crate::table::Row;
 
+/// Why upstream cannot read the scale that a custom resource is sent: it looks for the kind among those of custom resources.
+pub fn unreadable() -> StatusError {
+    StatusError::bad_request(
+        "no kind is registered for the type v1.Scale in scheme \
+         \"k8s.io/apiextensions-apiserver/pkg/apiserver/customresource_handler.go:781\"",
+    )
+}
+
 /// The scale of an object.
 pub(crate) fn of(object: &Value, row: &Row) -> Result<Value, StatusError> {
     let mut metadata = Map::new();

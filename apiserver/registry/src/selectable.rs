@@ -105,6 +105,11 @@ impl Selectable {
         Self { fields, index_field: None, stated: true }
     }
 
+    /// The fields, by the words that selectors have for them.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().map(|field| &*field.label)
+    }
+
     /// The field that the cache indexes watchers by.
     pub(crate) fn index_field(&self) -> Option<&'static str> {
         self.index_field

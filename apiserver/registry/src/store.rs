@@ -8,12 +8,13 @@ use std::time::Duration;
 use apimachinery::gvk::GroupVersionKind;
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
-use schema::{Schema, types};
+use schema::types;
 use serde_json::Value;
 use storage::cacher::{Cacher, Config, Decoded, Decoder, KeyOrder};
 use storage::{KeyValue, Revision, Storage};
 
 use crate::selectable::Selectable;
+use crate::table::Versions;
 
 /// The store below, and the prefix of every key (`/registry`).
 pub(crate) struct Backing {
@@ -32,9 +33,9 @@ pub struct Store {
     order: KeyOrder,
     namespaced: bool,
     selectable: Selectable,
-    /// Custom resources: what the stored version does not know is dropped when it is read or written, and its defaults are
-    /// filled in when it is read.
-    schema: Option<Schema>,
+    /// Of custom resources: an object stays in the version in which it was stored. What that does not know is dropped when it is
+    /// read or written, and its defaults are filled in when it is read.
+    versions: Option<Arc<Versions>>,
     cacher: OnceLock<Cacher>,
     /// No row of the table has this store any more.
     retired: AtomicBool,
@@ -56,19 +57,19 @@ impl Store {
             order: KeyOrder::Declared,
             namespaced,
             selectable,
-            schema: None,
+            versions: None,
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
     }
 
-    /// The store of a custom resource; `schema` is that of the stored version.
+    /// The store of a custom resource.
     pub(crate) fn custom(
         path: String,
         gvk: GroupVersionKind,
         namespaced: bool,
         selectable: Selectable,
-        schema: Option<Schema>,
+        versions: Arc<Versions>,
     ) -> Self {
         Self {
             path,
@@ -76,7 +77,7 @@ impl Store {
             order: KeyOrder::Sorted,
             namespaced,
             selectable,
-            schema,
+            versions: Some(versions),
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
@@ -123,7 +124,7 @@ impl Store {
                 gvk: self.gvk.clone(),
                 order: self.order,
                 selectable: self.selectable.clone(),
-                schema: self.schema.clone(),
+                versions: self.versions.clone(),
             };
             Cacher::new(backing.storage.clone(), Arc::new(decoder), config)
         });
@@ -148,18 +149,19 @@ impl Store {
         self.cacher.get()
     }
 
-    /// A stored pair as an object of the stored version, with its resourceVersion.
+    /// A stored pair as an object, with its resourceVersion: in the version the kind is kept in, a custom resource in that in
+    /// which it was stored.
     pub(crate) fn decode(&self, value: &[u8], revision: Revision) -> Result<Value, StatusError> {
-        let mut object = read(value, &self.gvk, self.schema.as_ref())
+        let mut object = read(value, &self.gvk, self.versions.as_deref())
             .map_err(|error| StatusError::internal(format!("unable to decode a stored {}: {error}", self.gvk.kind)))?;
         object.set_resource_version(itoa(revision).as_str());
         Ok(object)
     }
 
-    /// Drops what the stored version does not know.
-    pub(crate) fn prune(&self, object: &mut Value) {
-        if let Some(schema) = &self.schema {
-            schema.prune(object);
+    /// An object of the stored version as it will be read.
+    pub(crate) fn settle(&self, object: &mut Value) {
+        if let Some(versions) = &self.versions {
+            versions.settle(object);
         }
     }
 
@@ -172,7 +174,9 @@ impl Store {
         metadata.remove("resourceVersion");
         metadata.remove("selfLink");
         object.set_type_meta(&self.gvk.api_version(), &self.gvk.kind);
-        self.prune(&mut object);
+        if let Some(versions) = &self.versions {
+            versions.prune(&mut object);
+        }
         types::to_vec(&object).into()
     }
 }
@@ -185,17 +189,14 @@ pub(crate) fn itoa(revision: Revision) -> String {
     revision.to_string()
 }
 
-fn read(bytes: &[u8], gvk: &GroupVersionKind, schema: Option<&Schema>) -> serde_json::Result<Value> {
+fn read(bytes: &[u8], gvk: &GroupVersionKind, versions: Option<&Versions>) -> serde_json::Result<Value> {
     let mut object = apimachinery::json::parse(bytes).map_err(serde::de::Error::custom)?;
     if !object.is_object() {
         return Err(serde::de::Error::custom("it is not an object"));
     }
-    if object.api_version() != gvk.api_version() {
-        crate::conversion::to_stored(&mut object, gvk);
-    }
-    if let Some(schema) = schema {
-        schema.prune(&mut object);
-        schema.apply_defaults(&mut object);
+    match versions {
+        Some(versions) => versions.settle(&mut object),
+        None => crate::conversion::convert(&mut object, gvk),
     }
     Ok(object)
 }
@@ -205,7 +206,7 @@ struct StoreDecoder {
     gvk: GroupVersionKind,
     order: KeyOrder,
     selectable: Selectable,
-    schema: Option<Schema>,
+    versions: Option<Arc<Versions>>,
 }
 
 impl Decoder for StoreDecoder {
@@ -213,11 +214,11 @@ impl Decoder for StoreDecoder {
         let corrupt = |error: serde_json::Error| storage::Error::Corrupt(error.to_string());
         let picked = self.selectable.pick(&kv.value).map_err(corrupt)?;
         let as_stored = picked.api_version == self.gvk.api_version();
-        if as_stored && self.schema.is_none() {
+        if as_stored && self.versions.is_none() {
             let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision, self.order)?;
             return Ok(Decoded { labels: picked.labels, fields: picked.fields, object });
         }
-        let mut object = read(&kv.value, &self.gvk, self.schema.as_ref()).map_err(corrupt)?;
+        let mut object = read(&kv.value, &self.gvk, self.versions.as_deref()).map_err(corrupt)?;
         object.set_resource_version(&itoa(kv.mod_revision));
         let bytes = Bytes::from(types::to_vec(&object));
         // Conversion and defaults may have changed what selectors see.

@@ -47,7 +47,10 @@ pub(super) async fn review(
     let uid = new_uid();
     let body = review::encode(version, &uid, invocation, attributes, object, old_object)
         .map_err(|error| failed(&format!("could not create admission objects: {error}")))?;
-    let answer = client.post(hook, body).await.map_err(|error| failed(&format!("failed to call webhook: {error}")))?;
+    let answer = client
+        .post(&hook.client_config, hook.timeout(), body)
+        .await
+        .map_err(|error| failed(&format!("failed to call webhook: {error}")))?;
     let verdict = review::decode(&answer, version, &uid, mutating)
         .map_err(|error| failed(&format!("received invalid webhook response: {error}")))?;
     for (key, value) in verdict.audit_annotations {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
@@ -13,7 +14,7 @@ use rustls_pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::hook::Hook;
+use super::hook::ClientConfig as Config;
 use super::pool::{Connection, Key, Pool};
 use super::{resolve, trust};
 use crate::Lister;
@@ -22,7 +23,7 @@ use crate::Lister;
 const MAX_ANSWER: usize = 16 << 20;
 
 /// Calls webhooks and keeps connections to them.
-pub(super) struct Client {
+pub struct Client {
     lister: Arc<dyn Lister>,
     pool: Pool,
     trust: Mutex<HashMap<String, Arc<ClientConfig>>>,
@@ -39,21 +40,21 @@ struct Place {
 }
 
 impl Client {
+    /// A client that finds services through `lister`.
     pub fn new(lister: Arc<dyn Lister>) -> Self {
         Self { lister, pool: Pool::default(), trust: Mutex::new(HashMap::new()) }
     }
 
-    /// Sends `body`; the answer's body if it is a 200.
-    pub async fn post(&self, hook: &Hook, body: Bytes) -> Result<Bytes, String> {
-        let timeout = hook.timeout();
-        let place = place(hook)?;
+    /// Sends `body`; the answer's body if it is a 200. The error is in the words of Go's client.
+    pub async fn post(&self, config: &Config, timeout: Duration, body: Bytes) -> Result<Bytes, String> {
+        let place = place(config)?;
         let authority = match (place.of_service, place.port) {
             (false, 443) => place.host.clone(),
             (_, port) => format!("{}:{port}", place.host),
         };
         let path = format!("{}?timeout={}s", place.path, timeout.as_secs());
         let failed = |error: String| format!("Post \"https://{authority}{path}\": {error}");
-        match tokio::time::timeout(timeout, self.exchange(hook, &place, &authority, &path, body)).await {
+        match tokio::time::timeout(timeout, self.exchange(config, &place, &authority, &path, body)).await {
             Ok(Ok(answer)) => answered(answer),
             Ok(Err(error)) => Err(failed(error)),
             Err(_) => Err(failed("context deadline exceeded".into())),
@@ -62,20 +63,20 @@ impl Client {
 
     async fn exchange(
         &self,
-        hook: &Hook,
+        config: &Config,
         place: &Place,
         authority: &str,
         path: &str,
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), String> {
-        let address = match &hook.client_config.service {
+        let address = match &config.service {
             Some(service) if place.of_service => resolve::service(&*self.lister, service).await?,
             _ => (place.host.trim_matches(['[', ']']).to_owned(), place.port),
         };
         let key = Key {
             address,
             server_name: place.host.trim_matches(['[', ']']).to_owned(),
-            ca_bundle: hook.client_config.ca_bundle.clone(),
+            ca_bundle: config.ca_bundle.clone(),
         };
         let request = || {
             Request::post(path)
@@ -145,8 +146,7 @@ impl Client {
     }
 }
 
-fn place(hook: &Hook) -> Result<Place, String> {
-    let config = &hook.client_config;
+fn place(config: &Config) -> Result<Place, String> {
     if let Some(service) = &config.service {
         return Ok(Place {
             host: format!("{}.{}.svc", service.name, service.namespace),

@@ -39,20 +39,26 @@ pub(super) struct Hook {
 /// Where a webhook is.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ClientConfig {
+pub struct ClientConfig {
+    /// Where it is, if it is no service.
     pub url: Option<String>,
+    /// The service that answers.
     pub service: Option<ServiceReference>,
-    /// Base64 of PEM.
+    /// Whom to believe: base64 of PEM, the system's authorities if it is empty.
     #[serde(default)]
     pub ca_bundle: String,
 }
 
 /// A service that answers.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct ServiceReference {
+pub struct ServiceReference {
+    /// Its namespace.
     pub namespace: String,
+    /// Its name.
     pub name: String,
+    /// Where in its URL the webhook is, else at `/`.
     pub path: Option<String>,
+    /// The service's port, else 443.
     pub port: Option<u16>,
 }
 

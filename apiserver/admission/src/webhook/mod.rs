@@ -25,7 +25,8 @@ use serde_json::Value;
 
 use crate::{Attributes, Context, Lister, Operation, Plugin};
 use call::{Failure, Reviewed};
-use client::Client;
+pub use client::Client;
+pub use hook::{ClientConfig, ServiceReference};
 use hook::{Configurations, Hook};
 use matching::Invocation;
 
@@ -53,7 +54,7 @@ impl Webhooks {
     }
 
     /// The object and the old one as a hook is to see them.
-    fn shown(
+    async fn shown(
         &self,
         attributes: &Attributes,
         kind: &GroupVersionKind,
@@ -61,9 +62,15 @@ impl Webhooks {
         if *kind == attributes.kind {
             return Ok((attributes.object.clone(), attributes.old_object.clone()));
         }
-        let object = attributes.object.as_ref().map(|object| self.lister.convert(object, kind)).transpose()?;
-        let old = attributes.old_object.as_ref().map(|old| self.lister.convert(old, kind)).transpose()?;
-        Ok((object, old.map(Arc::new)))
+        let object = match &attributes.object {
+            Some(object) => Some(self.lister.convert(object, kind).await?),
+            None => None,
+        };
+        let old = match &attributes.old_object {
+            Some(old) => Some(Arc::new(self.lister.convert(old, kind).await?)),
+            None => None,
+        };
+        Ok((object, old))
     }
 
     async fn call(
@@ -73,7 +80,7 @@ impl Webhooks {
         mutating: bool,
         context: &Context,
     ) -> Result<Reviewed, Failure> {
-        let (object, old) = self.shown(attributes, &invocation.kind).map_err(Failure::Refused)?;
+        let (object, old) = self.shown(attributes, &invocation.kind).await.map_err(Failure::Refused)?;
         call::review(&self.client, invocation, attributes, object.as_ref(), old.as_deref(), mutating, context).await
     }
 }
@@ -105,7 +112,7 @@ impl Mutating {
             Err(Failure::Call(error)) => return Err(StatusError::internal(error)),
         };
         let Some(operations) = reviewed.patch else { return Ok(Some(false)) };
-        let (shown, _) = self.0.shown(attributes, &invocation.kind)?;
+        let (shown, _) = self.0.shown(attributes, &invocation.kind).await?;
         let Some(shown) = shown else {
             return Err(StatusError::internal(format!(
                 "admission webhook \"{}\" attempted to modify the object, which is not supported for this operation",
@@ -119,7 +126,7 @@ impl Mutating {
         let patched = if invocation.kind == attributes.kind {
             patched
         } else {
-            self.0.lister.convert(&patched, &attributes.kind)?
+            self.0.lister.convert(&patched, &attributes.kind).await?
         };
         attributes.object = Some(patched);
         context.note_mutated();

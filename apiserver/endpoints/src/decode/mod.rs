@@ -130,9 +130,6 @@ pub(crate) fn object(
         if kind.is_empty() {
             return Err(unrecognized(missing_kind(bytes)));
         }
-        if api_version != expected_version.to_string() {
-            return Err(version_mismatch(&api_version, &expected_version));
-        }
     }
     if let Some(number) = unreadable_number {
         let (version, error) = (apimachinery::quote::quoted(&expected.gvk.version), json::out_of_range(&number));

@@ -42,7 +42,7 @@ struct ApiResourceDiscovery<'a> {
     response_kind: Kind<'a>,
     scope: &'static str,
     singular_resource: &'a str,
-    verbs: &'a [String],
+    verbs: Vec<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     short_names: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -118,7 +118,7 @@ fn resource(row: &Row) -> ApiResourceDiscovery<'_> {
         response_kind: kind(own.0, own.1, &row.kind),
         scope: if row.namespaced { "Namespaced" } else { "Cluster" },
         singular_resource: &row.singular,
-        verbs: &row.verbs,
+        verbs: row.discovered_verbs().collect(),
         short_names: &row.short_names,
         categories: &row.categories,
         subresources: subresources.collect(),

@@ -120,9 +120,15 @@ pub(super) fn resources(table: &Table, group: &str, version: &str) -> Option<Api
     if !known {
         return None;
     }
-    let rows = table.rows().iter().filter(|row| row.gvr.group == group && row.gvr.version == version);
-    let mut resources: Vec<ApiResource> = rows.flat_map(|row| row_resources(row)).collect();
-    resources.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut rows: Vec<_> =
+        table.rows().iter().filter(|row| row.gvr.group == group && row.gvr.version == version).collect();
+    rows.sort_by(|a, b| a.gvr.resource.cmp(&b.gvr.resource));
+    let custom = rows.iter().all(|row| row.is_custom());
+    let mut resources: Vec<ApiResource> = rows.into_iter().flat_map(|row| row_resources(row)).collect();
+    if !custom {
+        // The subresources of a definition stand in their own order.
+        resources.sort_by(|a, b| a.name.cmp(&b.name));
+    }
     let group_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
     // Upstream leaves the version out of the core group's list alone.
     let api_version = if group.is_empty() { "" } else { "v1" };
@@ -138,7 +144,7 @@ fn row_resources(row: &Row) -> Vec<ApiResource> {
         group: String::new(),
         version: String::new(),
         kind: row.kind.clone(),
-        verbs: row.verbs.clone(),
+        verbs: row.discovered_verbs().map(str::to_owned).collect(),
         short_names: row.short_names.clone(),
         categories: row.categories.clone(),
         storage_version_hash: row.storage_version_hash.clone(),

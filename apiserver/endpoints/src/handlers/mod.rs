@@ -43,7 +43,7 @@ pub(crate) struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn registry(&self) -> &Registry {
+    fn registry(&self) -> &Arc<Registry> {
         &self.server.config.registry
     }
 

@@ -16,7 +16,7 @@ use tokio::sync::OnceCell;
 use super::{operations, proto, v2, v3};
 
 /// What documents are made by: a part of every hash, as clients keep a document as long as its hash stays.
-const EDITION: &str = concat!(env!("CARGO_PKG_VERSION"), "-1");
+const EDITION: &str = concat!(env!("CARGO_PKG_VERSION"), "-2");
 
 /// The documents of the present table.
 #[derive(Default)]
@@ -161,10 +161,12 @@ fn hash(rows: &[Arc<Row>], path: &str, title: &v3::Title) -> String {
             row.subresources.iter().map(|of| json!([of.name, of.kind, of.foreign, of.verbs])).collect();
         let source = match &row.schema {
             SchemaSource::BuiltIn(kind) => json!(kind),
-            SchemaSource::Crd { source, .. } => json!([&**source]),
+            SchemaSource::Crd(schema) => json!([&*schema.source]),
             SchemaSource::Preserving => Value::Null,
         };
-        let row = json!([row.gvr, row.kind, row.list_kind, row.namespaced, row.verbs, subresources, source]);
+        let selectable: Vec<&str> = row.selectable.labels().collect();
+        let row =
+            json!([row.gvr, row.kind, row.list_kind, row.namespaced, row.verbs, subresources, source, selectable]);
         digest.update(row.to_string());
     }
     hex(&digest.finalize())

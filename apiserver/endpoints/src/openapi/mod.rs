@@ -3,6 +3,7 @@
 
 mod cache;
 mod operations;
+mod parameters;
 mod proto;
 mod schemas;
 mod v2;

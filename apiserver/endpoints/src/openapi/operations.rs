@@ -65,6 +65,7 @@ const LIST: &[(&str, &str)] = &[
     ("resourceVersion", "string"),
     ("resourceVersionMatch", "string"),
     ("sendInitialEvents", "boolean"),
+    ("shardSelector", "string"),
     ("timeoutSeconds", "integer"),
     ("watch", "boolean"),
 ];
@@ -123,12 +124,14 @@ pub(super) fn of(row: &Row) -> Vec<Path> {
     let status = format!("{}.Status", schemas::META);
     let options = format!("{}.DeleteOptions", schemas::META);
     let kind = &row.kind;
+    let kind_with_article = with_article(kind);
     let gvk = || row.gvk();
     let mut collection = Vec::new();
     if row.can("deletecollection") {
         let mut op =
             at("delete", "deletecollection", "deleteCollection", format!("delete collection of {kind}"), gvk());
-        (op.query, op.body, op.answer) = (LIST, Some(options.clone()), status.clone());
+        // Upstream does not say of a custom resource's that it has a body.
+        (op.query, op.body, op.answer) = (LIST, (!row.is_custom()).then(|| options.clone()), status.clone());
         op.id = names.id("delete", "Collection");
         collection.push(op);
     }
@@ -138,13 +141,13 @@ pub(super) fn of(row: &Row) -> Vec<Path> {
         collection.push(op);
     }
     if row.can("create") {
-        let mut op = at("post", "post", "create", format!("create a {kind}"), gvk());
+        let mut op = at("post", "post", "create", format!("create {kind_with_article}"), gvk());
         (op.query, op.body, op.codes) = (WRITE, Some(definition.clone()), CREATED);
         collection.push(op);
     }
     let mut object = Vec::new();
     if row.can("delete") {
-        let mut op = at("delete", "delete", "delete", format!("delete a {kind}"), gvk());
+        let mut op = at("delete", "delete", "delete", format!("delete {kind_with_article}"), gvk());
         (op.query, op.body, op.answer, op.codes) = (DELETE, Some(options), status, ACCEPTED);
         object.push(op);
     }
@@ -158,8 +161,9 @@ pub(super) fn of(row: &Row) -> Vec<Path> {
     for subresource in &row.subresources {
         // Own subresources of a definition speak of its own kind.
         let answer = schemas::name_of(&subresource.kind).unwrap_or_else(|| definition.clone());
-        let operations =
-            object_operations(row, &names, &subresource.name, &answer, &subresource.verbs, &subresource.kind);
+        // A custom resource's scale is said to be of the resource's kind.
+        let of = if row.is_custom() { gvk() } else { subresource.kind.clone() };
+        let operations = object_operations(row, &names, &subresource.name, &answer, &subresource.verbs, &of);
         let path = format!("{base}/{resource}/{{name}}/{}", subresource.name);
         paths.push(Path { path, path_parameters: named.clone(), operations });
     }
@@ -171,6 +175,15 @@ pub(super) fn of(row: &Row) -> Vec<Path> {
     }
     paths.retain(|path| !path.operations.is_empty());
     paths
+}
+
+/// `a Widget`, `an Apple`, as upstream has it: plurals go without.
+fn with_article(kind: &str) -> String {
+    if kind.ends_with('s') && !kind.ends_with("ss") {
+        return kind.to_owned();
+    }
+    let vowel = kind.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O', 'U']);
+    format!("{} {kind}", if vowel { "an" } else { "a" })
 }
 
 struct Names {

@@ -42,9 +42,10 @@ pub(super) fn custom_v2(row: &Row) -> Published {
 
 fn published(row: &Row, publish: impl Fn(&CustomKind<'_>) -> Published) -> Published {
     let source = match &row.schema {
-        SchemaSource::Crd { source, .. } => Some(&**source),
+        SchemaSource::Crd(schema) => Some(&*schema.source),
         _ => None,
     };
+    let selectable: Vec<&str> = row.selectable.labels().collect();
     publish(&CustomKind {
         group: &row.gvr.group,
         version: &row.gvr.version,
@@ -53,7 +54,7 @@ fn published(row: &Row, publish: impl Fn(&CustomKind<'_>) -> Published) -> Publi
         plural: &row.gvr.resource,
         schema: source,
         preserve_unknown_fields: matches!(row.schema, SchemaSource::Preserving),
-        selectable_fields: &[],
+        selectable_fields: &selectable,
     })
 }
 
@@ -61,7 +62,10 @@ fn published(row: &Row, publish: impl Fn(&CustomKind<'_>) -> Published) -> Publi
 pub(super) fn closure(rows: &[Arc<Row>]) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut wanted: Vec<String> =
-        ["DeleteOptions", "Patch", "Status", "WatchEvent"].iter().map(|name| format!("{META}.{name}")).collect();
+        ["DeleteOptions", "Patch", "Status"].iter().map(|name| format!("{META}.{name}")).collect();
+    if !rows.iter().all(|row| row.is_custom()) {
+        wanted.push(format!("{META}.WatchEvent"));
+    }
     for row in rows {
         if row.is_custom() {
             let published = custom(row);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use registry::Row;
 use serde_json::{Map, Value, json};
 
-use super::operations::{self, Operation};
-use super::schemas;
+use super::operations::{self, Operation, Path};
+use super::{parameters, schemas};
 
 /// What documents are headed with.
 #[derive(Clone)]
@@ -23,17 +23,19 @@ pub(super) fn document(rows: &[Arc<Row>], title: &Title) -> String {
         for path in operations::of(row) {
             let mut item = Map::new();
             for operation in &path.operations {
-                item.insert(operation.method.into(), describe(operation, &operations::tag(row), custom));
+                item.insert(operation.method.into(), describe(operation, &path, &operations::tag(row), custom));
             }
-            let mut parameters: Vec<Value> = path.path_parameters.iter().map(|name| path_parameter(name)).collect();
-            parameters.push(json!({
-                "name": "pretty", "in": "query", "schema": { "type": "string", "uniqueItems": true },
-            }));
-            item.insert("parameters".into(), parameters.into());
+            item.insert("parameters".into(), parameters::shared(&path, row).into());
             paths.insert(path.path, item.into());
         }
     }
-    let info = json!({ "title": "Kubernetes", "version": title.version });
+    // Upstream makes the documents of definitions apart from its own.
+    let custom = rows.iter().all(|row| row.is_custom());
+    let info = if custom {
+        json!({ "title": "Kubernetes CRD Swagger", "version": "v0.1.0" })
+    } else {
+        json!({ "title": "Kubernetes", "version": title.version })
+    };
     // The definitions are written as they are: most are text that was never parsed.
     let mut out = String::from(r#"{"components":{"schemas":{"#);
     for (at, (name, json)) in schemas::closure(rows).iter().enumerate() {
@@ -44,11 +46,15 @@ pub(super) fn document(rows: &[Arc<Row>], title: &Title) -> String {
         out.push(':');
         push_compact(json, &mut out);
     }
-    let security = json!({
-        "BearerToken": { "description": "Bearer Token authentication", "in": "header", "name": "authorization", "type": "apiKey" },
-    });
+    out.push('}');
+    if !custom {
+        let security = json!({
+            "BearerToken": { "description": "Bearer Token authentication", "in": "header", "name": "authorization", "type": "apiKey" },
+        });
+        out.push_str(&format!(r#","securitySchemes":{security}"#));
+    }
     let paths = Value::Object(paths);
-    out.push_str(&format!(r#"}},"securitySchemes":{security}}},"info":{info},"openapi":"3.0.0","paths":{paths}}}"#));
+    out.push_str(&format!(r#"}},"info":{info},"openapi":"3.0.0","paths":{paths}}}"#));
     out
 }
 
@@ -69,27 +75,12 @@ fn push_compact(json: &str, out: &mut String) {
     }
 }
 
-fn path_parameter(name: &str) -> Value {
-    let description = match name {
-        "namespace" => "object name and auth scope, such as for teams and projects",
-        _ => "name of the object",
-    };
-    json!({
-        "name": name, "in": "path", "description": description, "required": true,
-        "schema": { "type": "string", "uniqueItems": true },
-    })
-}
-
 fn reference(name: &str) -> Value {
     json!({ "schema": { "$ref": format!("#/components/schemas/{name}") } })
 }
 
-fn describe(operation: &Operation, tag: &str, custom: bool) -> Value {
-    let query: Vec<Value> = operation
-        .query
-        .iter()
-        .map(|(name, kind)| json!({ "name": name, "in": "query", "schema": { "type": kind, "uniqueItems": true } }))
-        .collect();
+fn describe(operation: &Operation, path: &Path, tag: &str, custom: bool) -> Value {
+    let query = parameters::own(operation, path, custom);
     let content = |name: &str, types: &[&str]| -> Value {
         types.iter().map(|media| ((*media).to_owned(), reference(name))).collect::<Map<_, _>>().into()
     };
@@ -118,13 +109,15 @@ fn describe(operation: &Operation, tag: &str, custom: bool) -> Value {
         "tags": [tag],
         "description": operation.description,
         "operationId": operation.id,
-        "parameters": query,
         "responses": responses,
         "x-kubernetes-action": operation.action,
         "x-kubernetes-group-version-kind": {
             "group": operation.kind.group, "version": operation.kind.version, "kind": operation.kind.kind,
         },
     });
+    if !query.is_empty() {
+        value["parameters"] = query.into();
+    }
     if let Some(body) = &operation.body {
         let types: &[&str] = match (operation.action, custom) {
             ("patch", true) => {
@@ -136,7 +129,7 @@ fn describe(operation: &Operation, tag: &str, custom: bool) -> Value {
                 "application/merge-patch+json",
                 "application/strategic-merge-patch+json",
             ],
-            ("delete" | "deletecollection", _) => &["*/*"],
+            ("delete" | "deletecollection", false) => &["*/*"],
             (_, true) => &["application/json", "application/yaml"],
             (_, false) => &["*/*"],
         };

@@ -1,16 +1,24 @@
 //! The same stored object in the versions and groups it is served under.
 
+mod converted;
+mod custom;
 mod events;
 mod horizontal_pod_autoscaler;
+mod pending;
+mod review;
+mod serve;
 
 use apimachinery::ObjectExt;
 use apimachinery::gvk::GroupVersionKind;
 use serde_json::Value;
 
-use crate::table::Row;
+pub use converted::Converted;
+pub use custom::Webhook;
+pub(crate) use pending::Pending;
+pub(crate) use serve::{Stored, serve_without_call};
 
-/// Brings `object` from its own version to `to`. Where only the version's name differs (custom resources with the `None`
-/// strategy, versions with equal types) nothing but `apiVersion` changes.
+/// Brings an object of a built-in kind from its own version to `to`. Where only the version's name differs nothing but
+/// `apiVersion` changes.
 pub(crate) fn convert(object: &mut Value, to: &GroupVersionKind) {
     let from = object.api_version().to_owned();
     let target = to.api_version();
@@ -25,18 +33,4 @@ pub(crate) fn convert(object: &mut Value, to: &GroupVersionKind) {
         _ => {}
     }
     object.set_type_meta(&target, &to.kind);
-}
-
-/// Brings an object to a row's version. What a custom resource's version does not know is not shown in it.
-pub(crate) fn to_row(object: &mut Value, row: &Row) {
-    let changes = object.api_version() != row.api_version();
-    convert(object, &row.gvk());
-    if let (true, true, Some(schema)) = (changes, row.is_custom(), row.schema()) {
-        schema.prune(object);
-    }
-}
-
-/// Brings an object that was stored in another version than is stored today to today's.
-pub(crate) fn to_stored(object: &mut Value, stored: &GroupVersionKind) {
-    convert(object, stored);
 }

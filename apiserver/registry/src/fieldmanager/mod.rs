@@ -18,6 +18,7 @@ use serde_json::Value;
 use structured_merge_diff::merge::Error;
 use structured_merge_diff::{ApiVersion, Conflicts, Set, Updater, VersionedSet};
 
+use crate::conversion::Pending;
 use crate::subresource::View;
 use crate::table::{Row, Table};
 use managed::{Identity, Managed, Operation};
@@ -46,6 +47,8 @@ pub(crate) struct Writer<'a> {
     pub manager: &'a str,
     /// In `metav1.Time`'s form.
     pub now: &'a str,
+    /// What a conversion webhook has said, and is to be asked.
+    pub pending: &'a Pending,
 }
 
 impl Writer<'_> {

@@ -8,8 +8,8 @@ use structured_merge_diff::typed::Duplicates;
 use structured_merge_diff::{ApiVersion, TypedValue};
 
 use super::Writer;
-use crate::conversion;
-use crate::table::Table;
+use crate::conversion::{self, Pending};
+use crate::table::{Table, Versions};
 
 /// The types of one kind in its versions.
 pub(super) struct Types<'a> {
@@ -17,6 +17,8 @@ pub(super) struct Types<'a> {
     kind: GroupVersionKind,
     schema: Option<Schema>,
     custom: bool,
+    versions: Option<&'a Versions>,
+    pending: &'a Pending,
 }
 
 impl<'a> Types<'a> {
@@ -25,7 +27,9 @@ impl<'a> Types<'a> {
         let kind = writer.view.kind(writer.row);
         let whole = writer.view.is_whole();
         let schema = if whole { writer.row.schema() } else { schema::builtin().kind(&kind) };
-        Self { table: writer.table, kind, schema, custom: whole && writer.row.is_custom() }
+        let versions = writer.row.versions.as_deref().filter(|_| whole);
+        let custom = whole && writer.row.is_custom();
+        Self { table: writer.table, kind, schema, custom, versions, pending: writer.pending }
     }
 
     /// An object of the kind in which nothing is set: what Go always writes of it.
@@ -81,7 +85,14 @@ impl Converter for Types<'_> {
         }
         let schema = self.schema_of(&to).ok_or_else(missing)?;
         let mut value = object.value().clone();
-        conversion::convert(&mut value, &to);
+        match self.versions {
+            Some(versions) if versions.asks_a_webhook() => {
+                let answer = self.pending.find(&value, &to.version);
+                let answer = answer.unwrap_or_else(|| Err("the conversion webhook has not answered yet".into()));
+                value = answer.map_err(|error| ConvertError::Failed(error.into()))?;
+            }
+            _ => conversion::convert(&mut value, &to),
+        }
         // Upstream allows duplicates in what is stored, but not in what that is converted to.
         typed(Some(&schema), value, Duplicates::Reject).map_err(|error| ConvertError::Failed(error.into()))
     }

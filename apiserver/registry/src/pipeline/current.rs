@@ -6,7 +6,8 @@ use serde_json::Value;
 use storage::Revision;
 
 use super::Write;
-use crate::{conversion, storage_error};
+use crate::conversion::Stored;
+use crate::storage_error;
 
 /// The object there is.
 pub(crate) struct Current {
@@ -36,9 +37,8 @@ impl Write<'_> {
             if let Ok(got) = cacher.get(&self.target.namespace, &self.target.name, any).await
                 && let Some(entry) = got.entry
             {
-                let mut object = apimachinery::json::parse(entry.object())
-                    .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
-                conversion::to_row(&mut object, &self.target.row);
+                let served = self.registry.serve(Stored::of(&entry), &self.target.row).await?;
+                let object = Value::clone(&*served.value()?);
                 return Ok(Some(Current { object, revision: entry.revision(), stored: None }));
             }
         }
@@ -49,17 +49,17 @@ impl Write<'_> {
     pub(crate) async fn read_fresh(&self) -> Result<Option<Current>, StatusError> {
         let key = self.key(&self.target.name);
         let got = self.registry.backing().storage.get(key.as_bytes()).await;
-        self.current_of(got.map_err(|error| storage_error::write(&error, self.target, "get"))?.kv)
+        self.current_of(got.map_err(|error| storage_error::write(&error, self.target, "get"))?.kv).await
     }
 
     pub(super) fn was_cached(&self, current: Option<&Current>) -> bool {
         current.is_some_and(|current| !current.is_fresh())
     }
 
-    pub(crate) fn current_of(&self, kv: Option<storage::KeyValue>) -> Result<Option<Current>, StatusError> {
+    pub(crate) async fn current_of(&self, kv: Option<storage::KeyValue>) -> Result<Option<Current>, StatusError> {
         let Some(kv) = kv else { return Ok(None) };
-        let mut object = self.store.decode(&kv.value, kv.mod_revision)?;
-        conversion::to_row(&mut object, &self.target.row);
+        let object = self.store.decode(&kv.value, kv.mod_revision)?;
+        let object = self.registry.to_row(object, &self.target.row).await?;
         Ok(Some(Current { object, revision: kv.mod_revision, stored: Some(kv.value) }))
     }
 }

@@ -16,6 +16,7 @@ use apimachinery::{ObjectExt, StatusError};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 
+use crate::conversion::Pending;
 use crate::fieldmanager::{self, Writer};
 use crate::options::CreateOptions;
 use crate::registry::Registry;
@@ -69,7 +70,16 @@ pub(crate) async fn create(
         meta::settle_namespace(&mut review, row, &target.namespace)?;
         let (view, table, now) = (View::Whole, registry.table(), registry.now());
         let manager = manager(ctx, &options.field_manager);
-        let writer = Writer { table: &table, row, subresource: "", view: &view, manager: &manager, now: &now };
+        let pending = Pending::default();
+        let writer = Writer {
+            table: &table,
+            row,
+            subresource: "",
+            view: &view,
+            manager: &manager,
+            now: &now,
+            pending: &pending,
+        };
         fieldmanager::update(&writer, None, &mut review);
         let review = acting::admit(registry, ctx, target, review, options).await?;
         let reviewers = || {

@@ -113,6 +113,8 @@ fn row(data: Resource, stores: &mut HashMap<(String, String), Arc<Store>>) -> Ro
         deprecation_warning: data.deprecation_warning,
         scale: None,
         selectable,
+        versions: None,
+        converted: Arc::default(),
         store,
         strategy,
     }

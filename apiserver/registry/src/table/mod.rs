@@ -2,12 +2,14 @@
 
 mod builtin;
 mod row;
+mod versions;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use row::{Column, Origin, Row, ScalePaths, SchemaSource, Subresource};
 use serde::Deserialize;
+pub use versions::{Conversion, CustomSchema, Versions};
 
 /// A group and its versions.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]

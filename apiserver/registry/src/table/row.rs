@@ -1,11 +1,13 @@
 //! One served resource.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use apimachinery::gvk::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
 use schema::Schema;
 use serde::Deserialize;
 
+use super::versions::{CustomSchema, Versions};
+use crate::conversion::Converted;
 use crate::selectable::Selectable;
 use crate::store::Store;
 use crate::strategy::Strategy;
@@ -70,12 +72,7 @@ pub enum SchemaSource {
     /// The built-in definitions; parsed when first asked for.
     BuiltIn(GroupVersionKind),
     /// A definition's; compiled when first asked for.
-    Crd {
-        /// The `openAPIV3Schema`.
-        source: Arc<serde_json::Value>,
-        /// The compiled schema.
-        compiled: OnceLock<Schema>,
-    },
+    Crd(Arc<CustomSchema>),
     /// A definition's version without a schema: everything is kept.
     Preserving,
 }
@@ -130,6 +127,10 @@ pub struct Row {
     pub selectable: Selectable,
     /// The schema's source; see [`Row::schema`].
     pub schema: SchemaSource,
+    /// All versions of a custom resource.
+    pub versions: Option<Arc<Versions>>,
+    /// What a webhook has converted to the row's version.
+    pub(crate) converted: Arc<Converted>,
     /// Where the objects are, shared by all versions; `None` for kinds that are not kept (reviews).
     pub store: Option<Arc<Store>>,
     /// What the kind adds to the shared rules.
@@ -185,6 +186,29 @@ impl Row {
         })
     }
 
+    /// Whether an object as the cache has it is of the row's version.
+    pub(crate) fn shows(&self, json: &[u8]) -> bool {
+        if !self.is_custom() {
+            return self.serves_as_stored();
+        }
+        // Names are sorted: an object of this version begins so.
+        let rest =
+            json.strip_prefix(br#"{"apiVersion":""#).and_then(|rest| rest.strip_prefix(self.gvr.group.as_bytes()));
+        let rest = rest.and_then(|rest| rest.strip_prefix(b"/")?.strip_prefix(self.gvr.version.as_bytes()));
+        rest.is_some_and(|rest| rest.starts_with(b"\""))
+    }
+
+    /// Whether objects get from one version to another by a webhook.
+    pub fn asks_a_webhook(&self) -> bool {
+        self.versions.as_ref().is_some_and(|versions| versions.asks_a_webhook())
+    }
+
+    /// The verbs that discovery tells of: of a definition that is being deleted not those that write.
+    pub fn discovered_verbs(&self) -> impl Iterator<Item = &str> {
+        let hidden = |verb: &str| self.terminating && matches!(verb, "create" | "patch" | "update");
+        self.verbs.iter().map(String::as_str).filter(move |verb| !hidden(verb))
+    }
+
     /// The same row over another store.
     pub(crate) fn with_store(&self, store: Arc<Store>) -> Self {
         Self { store: Some(store), ..self.clone() }
@@ -204,7 +228,7 @@ impl Row {
     pub fn schema(&self) -> Option<Schema> {
         match &self.schema {
             SchemaSource::BuiltIn(gvk) => schema::builtin().kind(gvk),
-            SchemaSource::Crd { source, compiled } => Some(compiled.get_or_init(|| Schema::of_crd(source)).clone()),
+            SchemaSource::Crd(schema) => Some(schema.compiled()),
             SchemaSource::Preserving => Some(Schema::preserving()),
         }
     }

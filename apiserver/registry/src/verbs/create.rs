@@ -60,6 +60,7 @@ impl Registry {
             dry_run: options.dry_run,
             manager: manager(ctx, &options.field_manager),
             admits: true,
+            pending: Default::default(),
             options: OptionsObject {
                 dry_run: options.dry_run,
                 field_manager: options.field_manager.clone(),

@@ -17,7 +17,7 @@ use crate::served::{Deleted, Served};
 use crate::strategy::GarbageCollection;
 use crate::subresource::View;
 use crate::table::Row;
-use crate::{RequestContext, Target, conversion, storage_error};
+use crate::{RequestContext, Target, storage_error};
 
 const ORPHAN: &str = "orphan";
 const FOREGROUND: &str = "foregroundDeletion";
@@ -94,6 +94,7 @@ impl Registry {
             dry_run: options.dry_run,
             manager: String::new(),
             admits: true,
+            pending: Default::default(),
             options: OptionsObject::default(),
         };
         let not_found = || StatusError::not_found(&target.row.group_resource(), &target.name);
@@ -116,8 +117,7 @@ impl Registry {
                     if options.dry_run {
                         return Ok((object.clone(), *after == AfterMark::Remove));
                     }
-                    let mut as_stored = object.clone();
-                    conversion::convert(&mut as_stored, write.store.gvk());
+                    let as_stored = self.to_stored(object.clone(), &target.row, &write.store).await?;
                     let stored = write.store.encode(&as_stored);
                     if current.stored.as_ref() == Some(&stored) {
                         Ok(Outcome::Done(current.revision))
@@ -146,7 +146,7 @@ impl Registry {
                     self.ended(&target.row, &object).await;
                     return Ok((object, true));
                 }
-                (Outcome::Mismatch(got), _) => match write.current_of(got.kv)? {
+                (Outcome::Mismatch(got), _) => match write.current_of(got.kv).await? {
                     Some(now) => {
                         marked = false;
                         current = now;

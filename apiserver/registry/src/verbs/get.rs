@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use apimachinery::StatusError;
-use storage::cacher::{Entry, Freshness};
+use storage::cacher::Freshness;
 
+use crate::conversion::Stored;
 use crate::registry::Registry;
 use crate::served::Served;
 use crate::subresource::View;
-use crate::table::Row;
-use crate::{GetOptions, RequestContext, Target, conversion, pipeline, storage_error};
+use crate::{GetOptions, RequestContext, Target, pipeline, storage_error};
 
 impl Registry {
     /// One object (or its `status` or `scale`).
@@ -25,7 +25,7 @@ impl Registry {
         let store = self.store_of(target)?;
         let freshness = match options.resource_version.as_str() {
             "" => Freshness::Consistent,
-            text => match revision_of(text)? {
+            text => match cached_revision_of(text)? {
                 0 => Freshness::Any,
                 revision => Freshness::NotOlderThan(revision),
             },
@@ -35,7 +35,7 @@ impl Registry {
         let Some(entry) = got.entry else {
             return Err(StatusError::not_found(&target.row.group_resource(), &target.name));
         };
-        let whole = serve(&entry, &target.row)?;
+        let whole = self.serve(Stored::of(&entry), &target.row).await?;
         match View::of(&target.row, &target.subresource) {
             View::Whole => Ok(whole),
             view => Ok(Served::from_value(Arc::new(view.show(&*whole.value()?, &target.row)?))),
@@ -43,28 +43,17 @@ impl Registry {
     }
 }
 
-/// A cached object in the row's version: the shared bytes where that is the stored one.
-pub(crate) fn serve(entry: &Entry, row: &Row) -> Result<Served, StatusError> {
-    serve_bytes(entry.object().clone(), row)
-}
-
-/// As [`serve`], of an object's served JSON in the stored version.
-pub(crate) fn serve_bytes(bytes: bytes::Bytes, row: &Row) -> Result<Served, StatusError> {
-    if row.serves_as_stored() {
-        return Ok(Served::from_bytes(bytes));
-    }
-    let mut object = apimachinery::json::parse(&bytes)
-        .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}")))?;
-    conversion::to_row(&mut object, row);
-    Ok(Served::from_value(Arc::new(object)))
-}
-
-/// A resourceVersion parameter as a revision.
+/// A list's resourceVersion parameter as a revision.
 pub(crate) fn revision_of(text: &str) -> Result<u64, StatusError> {
-    pipeline::parse_revision(text).map_err(|error| {
-        StatusError::bad_request(format!(
-            "invalid resource version: resourceVersion: Invalid value: {}: {error}",
-            apimachinery::quote::quoted(text)
-        ))
-    })
+    invalid_revision(text).map_err(|error| StatusError::bad_request(format!("invalid resource version: {error}")))
+}
+
+/// That of a get or a watch: upstream's cache lets its own error through.
+pub(super) fn cached_revision_of(text: &str) -> Result<u64, StatusError> {
+    invalid_revision(text).map_err(StatusError::unstructured)
+}
+
+fn invalid_revision(text: &str) -> Result<u64, String> {
+    let quoted = || apimachinery::quote::quoted(text);
+    pipeline::parse_revision(text).map_err(|error| format!("resourceVersion: Invalid value: {}: {error}", quoted()))
 }

@@ -4,22 +4,16 @@ use std::sync::Arc;
 
 use apimachinery::selector::fields::Operator;
 use apimachinery::{StatusError, continue_token};
-use storage::cacher::{At, Entry, Freshness, ListRequest, Predicate, Scope};
+use storage::cacher::{At, Freshness, ListRequest, Scope};
 
-use super::get::{revision_of, serve};
+use super::get::revision_of;
+use super::selection::{Criteria, Selection};
+use crate::conversion::Stored;
 use crate::options::{ListOptions, ResourceVersionMatch};
 use crate::registry::Registry;
-use crate::served::Listed;
+use crate::served::{Listed, Served};
 use crate::store::Store;
 use crate::{RequestContext, Target, storage_error};
-
-/// Which objects a list or watch is about.
-pub(crate) struct Selection {
-    pub scope: Scope,
-    pub predicate: Option<Predicate>,
-    /// The value required of the cache's index field.
-    pub index_value: Option<Box<str>>,
-}
 
 /// Reads the selectors of a list or watch.
 ///
@@ -47,14 +41,7 @@ pub(crate) fn select(store: &Store, target: &Target, options: &ListOptions) -> R
         fields.push((label.into(), equal, requirement.value.as_str().into()));
     }
     let labels = options.label_selector.clone().filter(|selector| !selector.is_everything());
-    let predicate = (labels.is_some() || !fields.is_empty()).then(|| -> Predicate {
-        Arc::new(move |entry: &Entry| {
-            labels.as_ref().is_none_or(|selector| selector.matches(|key| entry.label(key)))
-                && fields
-                    .iter()
-                    .all(|(field, equal, value)| (entry.field(field).unwrap_or_default() == &**value) == *equal)
-        })
-    });
+    let criteria = (labels.is_some() || !fields.is_empty()).then(|| Arc::new(Criteria { labels, fields }));
     let scope = match (name.is_empty(), namespace.is_empty()) {
         (false, namespace_is_empty) if !namespace_is_empty || !target.row.namespaced => {
             Scope::Object { namespace: namespace.into(), name: name.into() }
@@ -62,7 +49,7 @@ pub(crate) fn select(store: &Store, target: &Target, options: &ListOptions) -> R
         (_, false) => Scope::Namespace(namespace.into()),
         _ => Scope::All,
     };
-    Ok(Selection { scope, predicate, index_value })
+    Ok(Selection { scope, criteria, index_value })
 }
 
 impl Registry {
@@ -85,7 +72,6 @@ impl Registry {
             prefix.push('/');
         }
         let mut request = ListRequest::new(selection.scope, At::Newest(Freshness::Consistent));
-        request.predicate = selection.predicate;
         request.limit = usize::try_from(options.limit).unwrap_or(usize::MAX);
         let continued = !options.continue_token.is_empty();
         if continued {
@@ -101,9 +87,19 @@ impl Registry {
         } else {
             request.at = at(options)?;
         }
-        let listed = store.cacher(self.backing()).list(request).await;
-        let listed = listed.map_err(|error| storage_error::list(&error, target, continued))?;
-        let items = listed.entries.iter().map(|entry| serve(entry, &target.row)).collect::<Result<_, _>>()?;
+        // What a webhook makes of an object is what selectors see of it.
+        let after_conversion = selection.criteria.as_ref().filter(|_| target.row.asks_a_webhook());
+        let failed = |error| storage_error::list(&error, target, continued);
+        let (listed, items) = match after_conversion {
+            Some(criteria) => self.list_converted(&store, target, request, criteria).await?.map_err(failed)?,
+            None => {
+                request.predicate = selection.criteria.map(Criteria::into_predicate);
+                let listed = store.cacher(self.backing()).list(request).await.map_err(failed)?;
+                let stored = listed.entries.iter().map(|entry| Stored::of(entry)).collect();
+                let items = self.serve_all(stored, &target.row).await?;
+                (listed, items)
+            }
+        };
         let continue_token = match &listed.next {
             Some(next) => continue_token::encode(next, &prefix, listed.revision)?,
             None => String::new(),
@@ -113,6 +109,48 @@ impl Registry {
             || options.field_selector.as_ref().is_some_and(|selector| !selector.is_everything());
         let remaining = listed.remaining.filter(|&remaining| remaining > 0 && !selective && listed.next.is_some());
         Ok(Listed { resource_version: listed.revision.to_string(), continue_token, remaining, items })
+    }
+}
+
+/// A page, and its objects as they are served.
+type Page = (storage::cacher::Listed, Vec<Served>);
+
+impl Registry {
+    /// As a list with a predicate, which is asked of the converted objects: pages are read until one is full.
+    async fn list_converted(
+        &self,
+        store: &Arc<Store>,
+        target: &Target,
+        mut request: ListRequest,
+        criteria: &Criteria,
+    ) -> Result<storage::Result<Page>, StatusError> {
+        let limit = request.limit;
+        let mut found = Vec::new();
+        loop {
+            // A page of matches may lie anywhere: what is read ahead is converted only once all the same.
+            let mut listed = match store.cacher(self.backing()).list(request.clone()).await {
+                Ok(listed) => listed,
+                Err(error) => return Ok(Err(error)),
+            };
+            let entries = std::mem::take(&mut listed.entries);
+            let stored = entries.iter().map(|entry| Stored::of(entry)).collect();
+            for (entry, served) in entries.iter().zip(self.serve_all(stored, &target.row).await?) {
+                if !criteria.match_converted(store, entry, served.bytes())? {
+                    continue;
+                }
+                if limit > 0 && found.len() == limit {
+                    listed.next = Some((&**entry.key()).into());
+                    return Ok(Ok((listed, found)));
+                }
+                found.push(served);
+            }
+            let Some(next) = listed.next.take() else {
+                listed.remaining = None;
+                return Ok(Ok((listed, found)));
+            };
+            request.start = Some(next);
+            request.at = At::Exact(listed.revision);
+        }
     }
 }
 

@@ -8,7 +8,6 @@ mod list;
 mod patch;
 mod patch_document;
 mod patch_origin;
+mod selection;
 mod update;
 mod watch;
-
-pub(crate) use get::{serve, serve_bytes};

@@ -13,6 +13,7 @@ use super::create::{field_validation, manager};
 use super::patch_document::{self, Document, json_type};
 use super::patch_origin;
 use crate::context::Warnings;
+use crate::conversion::Pending;
 use crate::decode::{Expected, no_internal_kind, not_converted};
 use crate::fieldmanager::{self, Writer};
 use crate::options::{FieldValidation, Patch, PatchOptions, Preconditions};
@@ -163,6 +164,7 @@ struct Applied<'a> {
     manager: &'a str,
     force: bool,
     now: String,
+    pending: Arc<Pending>,
 }
 
 impl Change for Applied<'_> {
@@ -174,6 +176,7 @@ impl Change for Applied<'_> {
             view: &self.view,
             manager: self.manager,
             now: &self.now,
+            pending: &self.pending,
         };
         let mut object = fieldmanager::apply(&writer, current, self.config.clone(), self.force)?;
         let expected =
@@ -240,6 +243,7 @@ impl Registry {
             dry_run: options.dry_run,
             manager: manager.clone(),
             admits: true,
+            pending: Default::default(),
             options: OptionsObject {
                 dry_run: options.dry_run,
                 field_manager: options.field_manager.clone(),
@@ -262,6 +266,7 @@ impl Registry {
                     manager: &manager,
                     force: options.force.unwrap_or(false),
                     now: self.now(),
+                    pending: write.pending.clone(),
                 };
                 write.run(&change).await
             }

@@ -11,7 +11,7 @@ use crate::pipeline::{Change, OptionsObject, Write};
 use crate::registry::Registry;
 use crate::served::Written;
 use crate::subresource::View;
-use crate::{RequestContext, Target};
+use crate::{RequestContext, Target, scale};
 
 /// The object as sent.
 struct Replacement {
@@ -53,7 +53,9 @@ impl Registry {
         let view = View::of(&target.row, &target.subresource);
         let kind = view.kind(&target.row);
         let expected = if view.is_whole() { Expected::of_row(&target.row, &kind) } else { Expected::of_kind(&kind) };
-        let mut object = expected.decode(body, options.field_validation, &ctx.warnings)?;
+        let mut object = expected
+            .decode(body, options.field_validation, &ctx.warnings)
+            .map_err(|error| if target.row.is_custom() && !view.is_whole() { scale::unreadable() } else { error })?;
         meta::settle_namespace(&mut object, &target.row, &target.namespace)?;
         meta::check_name(&object, &target.name)?;
         // Upstream's status goes by the rules of the kind here, too.
@@ -67,6 +69,7 @@ impl Registry {
             dry_run: options.dry_run,
             manager: manager(ctx, &options.field_manager),
             admits: true,
+            pending: Default::default(),
             options: OptionsObject {
                 dry_run: options.dry_run,
                 field_manager: options.field_manager.clone(),

@@ -1,21 +1,25 @@
 //! watch: changes of a collection from a revision on.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use apimachinery::quote::go_json_bytes;
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use serde_json::{Value, json};
-use storage::cacher::{Delivery, Freshness, Kind, Start, WatchRequest};
+use storage::cacher::{Delivery, Entry, Freshness, Kind, Start, WatchRequest};
 use tokio::time::Instant;
 
-use super::get::{revision_of, serve_bytes};
+use super::get::cached_revision_of;
 use super::list::select;
+use super::selection::Criteria;
+use crate::conversion::{Stored, serve_without_call};
 use crate::options::ListOptions;
 use crate::registry::Registry;
 use crate::served::{EventKind, Served, WatchEvent, WatchStream};
+use crate::store::Store;
 use crate::table::Row;
 use crate::{RequestContext, Target, storage_error};
 
@@ -25,7 +29,7 @@ impl Registry {
     /// # Errors
     /// 400 for selectors that make no sense, 410 for a start that is compacted, 504 for one not reached.
     pub async fn watch(
-        &self,
+        self: &Arc<Self>,
         _ctx: &RequestContext,
         target: &Target,
         options: &ListOptions,
@@ -34,7 +38,12 @@ impl Registry {
         let selection = select(&store, target, options)?;
         let request = WatchRequest {
             scope: selection.scope,
-            predicate: selection.predicate,
+            // What a webhook makes of an object is what selectors see of it.
+            predicate: selection
+                .criteria
+                .clone()
+                .filter(|_| !target.row.asks_a_webhook())
+                .map(Criteria::into_predicate),
             index_value: selection.index_value,
             start: start(options)?,
             bookmarks: options.allow_watch_bookmarks,
@@ -53,14 +62,31 @@ impl Registry {
         };
         let row = target.row.clone();
         let of = target.clone();
+        let conversion = row.asks_a_webhook().then(|| {
+            Arc::new(Converting { registry: self.clone(), store, row: row.clone(), criteria: selection.criteria })
+        });
+        // A watcher that was not told of an event because of an error is told of none after it.
+        let ended = Arc::new(AtomicBool::new(false));
         let events = events.filter_map(move |event| {
             let event = match event {
-                Ok(delivery) => Some(event_of(&delivery, &row)),
+                Ok(delivery) => match &conversion {
+                    Some(conversion) if delivery.kind() != Kind::Bookmark => {
+                        let conversion = conversion.clone();
+                        let event = async move { conversion.event_of(&delivery).await };
+                        return event.left_future();
+                    }
+                    _ => Some(event_of(&delivery, &row)),
+                },
                 // The client resumes where it was; upstream ends the stream without a word, too.
                 Err(storage::Error::Lagged) => None,
                 Err(error) => Some(error_event(&storage_error::watch(&error, &of))),
             };
-            futures::future::ready(event)
+            futures::future::ready(event).right_future()
+        });
+        let events = events.take_while(move |event| {
+            let goes_on = !ended.load(Ordering::Relaxed);
+            ended.store(event.kind == EventKind::Error, Ordering::Relaxed);
+            futures::future::ready(goes_on)
         });
         Ok(match deadline {
             // A little later than the cache's own deadline, so that its last bookmark gets out.
@@ -73,7 +99,7 @@ impl Registry {
 fn start(options: &ListOptions) -> Result<Start, StatusError> {
     let revision = match options.resource_version.as_str() {
         "" => None,
-        text => Some(revision_of(text)?),
+        text => Some(cached_revision_of(text)?),
     };
     Ok(match (options.send_initial_events, revision) {
         // A watch that says nothing at no revision, or at "0", gets the state first: upstream's default since 1.34.
@@ -96,12 +122,67 @@ fn event_of(delivery: &Delivery, row: &Row) -> WatchEvent {
     let (Some(object), Some(framed)) = (delivery.object(), delivery.framed()) else {
         return error_event(&StatusError::internal("an event without an object"));
     };
-    if row.serves_as_stored() {
+    if row.shows(&object) {
         return WatchEvent { kind, object: Served::from_bytes(object), framed };
     }
-    match serve_bytes(object, row) {
+    match serve_without_call(&object, row) {
         Ok(object) => WatchEvent { kind, framed: frame(kind, object.bytes()), object },
         Err(error) => error_event(&error),
+    }
+}
+
+/// Events of objects that a webhook converts, one after the other.
+struct Converting {
+    registry: Arc<Registry>,
+    store: Arc<Store>,
+    row: Arc<Row>,
+    criteria: Option<Arc<Criteria>>,
+}
+
+impl Converting {
+    /// The event as the watcher sees it: none where the selectors match nothing on both sides of it.
+    async fn event_of(&self, delivery: &Delivery) -> Option<WatchEvent> {
+        match self.shown(delivery).await {
+            Ok(shown) => {
+                let (kind, object) = shown?;
+                Some(WatchEvent { kind, framed: frame(kind, object.bytes()), object })
+            }
+            Err(error) => Some(error_event(&error)),
+        }
+    }
+
+    async fn shown(&self, delivery: &Delivery) -> Result<Option<(EventKind, Served)>, StatusError> {
+        let current = match delivery.kind() {
+            Kind::Deleted => None,
+            _ => self.matching(delivery.entry()).await?,
+        };
+        // Who selects nothing has seen what was there.
+        let seen = match &self.criteria {
+            Some(_) => self.matching(delivery.previous()).await?.is_some(),
+            None => delivery.kind() != Kind::Added,
+        };
+        Ok(match (seen, current) {
+            (false, Some(object)) => Some((EventKind::Added, object)),
+            (true, Some(object)) => Some((EventKind::Modified, object)),
+            (true, None) => {
+                let Some(previous) = delivery.previous() else { return Ok(None) };
+                let last = self.registry.serve(Stored::of(previous), &self.row).await?;
+                let mut last = Value::clone(&*last.value()?);
+                last.set_resource_version(&delivery.revision().to_string());
+                Some((EventKind::Deleted, Served::from_value(Arc::new(last))))
+            }
+            (false, None) => None,
+        })
+    }
+
+    async fn matching(&self, entry: Option<&Arc<Entry>>) -> Result<Option<Served>, StatusError> {
+        let Some(entry) = entry else { return Ok(None) };
+        let object = self.registry.serve(Stored::of(entry), &self.row).await?;
+        let matches = match &self.criteria {
+            Some(criteria) => criteria.match_converted(&self.store, entry, object.bytes())?,
+            None => true,
+        };
+        Ok(matches.then_some(object))
     }
 }
 

@@ -153,6 +153,14 @@ impl Delivery {
         }
     }
 
+    /// The object before the event, where there was one that watchers have seen.
+    pub fn previous(&self) -> Option<&Arc<Entry>> {
+        match &self.content {
+            Content::Change(event) => event.event.before(),
+            Content::Initial(_) | Content::Bookmark { .. } => None,
+        }
+    }
+
     /// The object's JSON. For DELETED its resourceVersion is the event's revision. `None` for a bookmark.
     pub fn object(&self) -> Option<Bytes> {
         match &self.content {

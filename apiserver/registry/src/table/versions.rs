@@ -1,0 +1,107 @@
+//! All versions of a custom resource, served or not: what its rows and its stored objects have in common.
+
+use std::sync::{Arc, OnceLock};
+
+use apimachinery::ObjectExt;
+use apimachinery::gvk::GroupVersion;
+use schema::Schema;
+use serde_json::{Value, json};
+
+use crate::conversion::Webhook;
+
+/// The `openAPIV3Schema` of a definition's version.
+#[derive(Debug)]
+pub struct CustomSchema {
+    /// As the definition states it.
+    pub source: Arc<Value>,
+    compiled: OnceLock<Schema>,
+}
+
+impl CustomSchema {
+    /// One that is compiled when first asked for.
+    pub fn new(source: Value) -> Self {
+        Self { source: Arc::new(source), compiled: OnceLock::new() }
+    }
+
+    /// The compiled schema.
+    pub fn compiled(&self) -> Schema {
+        self.compiled.get_or_init(|| Schema::of_crd(&self.source)).clone()
+    }
+}
+
+/// How objects get from one version to another.
+#[derive(Debug)]
+pub enum Conversion {
+    /// Nothing but `apiVersion` changes.
+    None,
+    /// A webhook is asked.
+    Webhook(Webhook),
+}
+
+/// The versions of a custom resource.
+#[derive(Debug)]
+pub struct Versions {
+    /// The group of all.
+    pub group: String,
+    /// The kind of all.
+    pub kind: String,
+    /// Each version's name and schema; without one everything is kept.
+    pub versions: Vec<(String, Option<Arc<CustomSchema>>)>,
+    /// How objects get from one to another.
+    pub conversion: Conversion,
+}
+
+impl Versions {
+    /// Whether the definition has the version `api_version` (`example.com/v1`).
+    pub fn has(&self, api_version: &str) -> bool {
+        self.find(api_version).is_some()
+    }
+
+    fn find(&self, api_version: &str) -> Option<&(String, Option<Arc<CustomSchema>>)> {
+        let (group, version) = api_version.rsplit_once('/')?;
+        self.versions.iter().find(|(name, _)| group == self.group && name == version)
+    }
+
+    /// Group and version of a version's name.
+    pub fn group_version(&self, version: &str) -> GroupVersion {
+        GroupVersion::new(&self.group, version)
+    }
+
+    /// The schema by which an object is decoded, after what it says it is. One of another kind is not looked into; in one of a
+    /// version that there is not, nothing is known.
+    pub fn schema_of(&self, object: &Value) -> Schema {
+        let api_version = object.api_version();
+        let group = api_version.rsplit_once('/').map_or("", |(group, _)| group);
+        if group != self.group || object.kind() != self.kind {
+            return Schema::preserving();
+        }
+        match self.find(api_version) {
+            Some((_, Some(schema))) => schema.compiled(),
+            Some((_, None)) => Schema::preserving(),
+            None => nothing_known(),
+        }
+    }
+
+    /// Brings what was stored into the form in which it is read: what its version does not know is dropped, what is not given
+    /// is filled in. It stays in its version.
+    pub(crate) fn settle(&self, object: &mut Value) {
+        if self.has(object.api_version()) {
+            let schema = self.schema_of(object);
+            schema.prune(object);
+            schema.apply_defaults(object);
+        }
+    }
+
+    /// Drops what the object's version does not know.
+    pub(crate) fn prune(&self, object: &mut Value) {
+        if self.has(object.api_version()) {
+            self.schema_of(object).prune(object);
+        }
+    }
+}
+
+/// The schema of objects in which no field is known.
+fn nothing_known() -> Schema {
+    static EMPTY: OnceLock<Schema> = OnceLock::new();
+    EMPTY.get_or_init(|| Schema::of_crd(&json!({"type": "object"}))).clone()
+}
