@@ -96,3 +96,35 @@ async fn a_cache_that_a_late_request_starts_ends() {
     }
     assert!(store.started_cacher().is_some(), "the request started it");
 }
+
+fn two_versions(stored: &str) -> Value {
+    let version = |name: &str, field: &str, default: &str| {
+        json!({"name": name, "served": true, "storage": name == stored, "schema": {"openAPIV3Schema": {"type": "object",
+            "properties": {"spec": {"type": "object", "properties": {
+                "both": {"type": "string"}, field: {"type": "string", "default": default}}}}}}})
+    };
+    json!({"metadata": {"name": "widgets.example.com", "uid": "u"}, "spec": {
+        "group": "example.com", "scope": "Namespaced",
+        "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
+        "versions": [version("v1", "old", "o"), version("v2", "new", "n")]}})
+}
+
+#[tokio::test]
+async fn an_object_stays_in_the_version_it_was_stored_in_until_it_is_written() {
+    let server = Server::start();
+    server.publish(&two_versions("v1"));
+    let mut object = widget("a");
+    object["spec"] = json!({"both": "b", "old": "x"});
+    server.create("example.com/v1/widgets", object).await.unwrap();
+    server.publish(&two_versions("v2"));
+
+    let v1 = "example.com/v1/widgets/a";
+    let v2 = "example.com/v2/widgets/a";
+    // What the other version does not know is hidden there, not lost, and its defaults are none of this object's.
+    assert_eq!(server.get(v1).await.unwrap()["spec"], json!({"both": "b", "old": "x"}));
+    assert_eq!(server.get(v2).await.unwrap()["spec"], json!({"both": "b"}));
+
+    server.merge(v2, json!({"spec": {"both": "c"}})).await.unwrap();
+    assert_eq!(server.get(v2).await.unwrap()["spec"], json!({"both": "c", "new": "n"}));
+    assert_eq!(server.get(v1).await.unwrap()["spec"], json!({"both": "c"}), "it is stored as v2 now");
+}
