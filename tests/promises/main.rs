@@ -15,6 +15,7 @@ mod kubectl_describes;
 mod kubectl_reads;
 mod kubectl_writes;
 mod lists;
+mod published_definitions;
 mod upstream;
 mod watch;
 mod workloads;
