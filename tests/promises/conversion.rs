@@ -158,12 +158,15 @@ fn rand_name() -> String {
     uuid::Uuid::new_v4().simple().to_string()
 }
 
+/// What is wrong with an answer.
+type Change = fn(&mut Value);
+
 fn a_webhook_that_fails_is_told_of_and_loses_nothing(store: Store) {
     with_webhook(store, |client, webhook| async move {
         let (v1, v2) = (api(&client, "v1"), api(&client, "v2"));
         let post = PostParams::default();
         v1.create(&post, &place("v1", "a", json!({"host": "a", "port": "1"}))).await.unwrap();
-        let failures: [(fn(&mut Value), &str); 4] = [
+        let failures: [(Change, &str); 4] = [
             (
                 |answer| answer["response"]["result"] = json!({"status": "Failure", "message": "not today"}),
                 "conversion webhook for conversion.example.com/v1, Kind=Place failed: not today",
