@@ -1,7 +1,7 @@
 //! Schemas of custom resources, from the `openAPIV3Schema` of a CRD's version.
 //!
-//! A schema is refused with upstream's errors, found in upstream's order: [`structural`] (is it a structural schema),
-//! [`default_values`] (do its defaults fit it), [`keywords`] (keywords that CRDs may not use, or not so).
+//! A schema is refused with upstream's errors, found in upstream's order: `structural` (is it a structural schema),
+//! `default_values` (do its defaults fit it), `keywords` (keywords that CRDs may not use, or not so).
 
 mod contents;
 mod default_values;
