@@ -86,15 +86,21 @@ fn read(text: &[u8]) -> Result<Token, String> {
         Value::Object(fields) => fields,
         Value::Null => return Ok(Token::default()),
         other => {
-            return Err(format!("json: cannot unmarshal {} into Go value of type storage.continueToken", word(other)));
+            return Err(format!(
+                "json: cannot unmarshal {} into Go value of type storage.continueToken",
+                json::type_word(other)
+            ));
         }
     };
     let mut token = Token::default();
     for (name, value) in fields.iter().filter(|(_, value)| !value.is_null()) {
         let name = name.to_ascii_lowercase();
         let wrong = |of: &str| {
-            let shown =
-                if value.is_number() && of == "int64" { format!("number {value}") } else { word(value).to_owned() };
+            let shown = if value.is_number() && of == "int64" {
+                format!("number {value}")
+            } else {
+                json::type_word(value).to_owned()
+            };
             format!("json: cannot unmarshal {shown} into Go struct field continueToken.{name} of type {of}")
         };
         match name.as_str() {
@@ -105,18 +111,6 @@ fn read(text: &[u8]) -> Result<Token, String> {
         }
     }
     Ok(token)
-}
-
-/// What Go calls a value.
-fn word(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use apimachinery::field::{Error as FieldError, ErrorList, Path};
 use apimachinery::gvk::GroupKind;
+use apimachinery::json;
 use apimachinery::selector::{fields, labels};
 use apimachinery::status::StatusError;
 use registry::{
@@ -389,12 +390,6 @@ fn go_type_error(value: &Value, field: &str, wanted: &str) -> StatusError {
 
 /// What Go's decoder calls a value; a number that does not fit is shown.
 fn go_kind(value: &Value) -> String {
-    match value {
-        Value::Null => "null".into(),
-        Value::Bool(_) => "bool".into(),
-        Value::Number(number) => format!("number {number}"),
-        Value::String(_) => "string".into(),
-        Value::Array(_) => "array".into(),
-        Value::Object(_) => "object".into(),
-    }
+    let word = json::type_word(value);
+    if value.is_number() { format!("{word} {value}") } else { word.to_owned() }
 }

@@ -50,6 +50,18 @@ pub fn out_of_range(number: &str) -> String {
     format!("json: cannot unmarshal number {number} into Go value of type float64")
 }
 
+/// What Go's decoder calls a value of this type.
+pub fn type_word(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "bool",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
 /// Decodes what a client sent, which must be one value and nothing behind it.
 ///
 /// # Errors

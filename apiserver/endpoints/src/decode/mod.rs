@@ -107,7 +107,7 @@ pub(crate) fn object(
     let Value::Object(object) = &mut value else {
         return Err(unrecognized(format!(
             "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go value of type {TYPE_META}",
-            go_kind(&value)
+            json::type_word(&value)
         )));
     };
     let type_meta = |name: &str| match object.get(name) {
@@ -116,7 +116,7 @@ pub(crate) fn object(
         Some(other) => Err(format!(
             "couldn't get version/kind; json parse error: json: cannot unmarshal {} into Go struct field .{name} of type \
              string",
-            go_kind(other)
+            json::type_word(other)
         )),
     };
     let kind = type_meta("kind").map_err(unrecognized)?.to_owned();
@@ -235,7 +235,7 @@ pub(crate) fn apply(bytes: &[u8]) -> Result<registry::Body, StatusError> {
         return Err(StatusError::bad_request(format!(
             "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of \
              type map[string]interface {{}}",
-            go_kind(&value)
+            json::type_word(&value)
         )));
     }
     Ok(registry::Body { value, strict_errors: yaml_errors(repeated) })
@@ -281,17 +281,5 @@ fn summary(bytes: &[u8]) -> String {
             let hex: String = shown.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("{hex}{more}")
         }
-    }
-}
-
-/// What Go's decoder calls a value that it did not want.
-fn go_kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }

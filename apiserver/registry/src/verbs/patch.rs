@@ -4,13 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use apimachinery::field::{self, Path};
 use apimachinery::gvk::GroupKind;
-use apimachinery::patch;
 use apimachinery::quote::{go_json, go_value};
 use apimachinery::{GroupVersionKind, ObjectExt, StatusError};
+use apimachinery::{json, patch};
 use serde_json::Value;
 
 use super::create::{field_validation, manager};
-use super::patch_document::{self, Document, json_type};
+use super::patch_document::{self, Document};
 use super::patch_origin;
 use crate::context::Warnings;
 use crate::conversion::Pending;
@@ -65,11 +65,14 @@ impl Patched<'_> {
         const TYPE_META: &str =
             r#"struct { APIVersion string "json:\"apiVersion,omitempty\""; Kind string "json:\"kind,omitempty\"" }"#;
         if !object.is_object() {
-            return Err(format!("{NOT_READ} {} into Go value of type {TYPE_META}", json_type(object)));
+            return Err(format!("{NOT_READ} {} into Go value of type {TYPE_META}", json::type_word(object)));
         }
         for field in ["apiVersion", "kind"] {
             if let Some(value) = object.get(field).filter(|value| !value.is_string() && !value.is_null()) {
-                return Err(format!("{NOT_READ} {} into Go struct field .{field} of type string", json_type(value)));
+                return Err(format!(
+                    "{NOT_READ} {} into Go struct field .{field} of type string",
+                    json::type_word(value)
+                ));
             }
         }
         if self.row.is_custom() && self.view.is_whole() {
@@ -293,7 +296,7 @@ fn applied_body(value: Value) -> Result<Value, StatusError> {
     Err(StatusError::bad_request(format!(
         "error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type \
          map[string]interface {{}}",
-        json_type(&value)
+        json::type_word(&value)
     )))
 }
 

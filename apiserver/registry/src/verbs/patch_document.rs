@@ -54,7 +54,7 @@ fn read_map(bytes: &[u8], words: &str) -> Result<Document, StatusError> {
     if value.is_object() || value.is_null() {
         return Ok(Document { value, strict_errors: repeated });
     }
-    let of = json_type(&value);
+    let of = json::type_word(&value);
     Err(StatusError::bad_request(format!(
         "{words}json: cannot unmarshal {of} into Go value of type map[string]interface {{}}"
     )))
@@ -77,18 +77,6 @@ fn in_range(decoded: Decoded) -> Result<Decoded, StatusError> {
     match &decoded.out_of_range {
         Some(number) => Err(StatusError::bad_request(json::out_of_range(number))),
         None => Ok(decoded),
-    }
-}
-
-/// The JSON type of a value in Go's words.
-pub(super) fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
 

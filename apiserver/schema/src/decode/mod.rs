@@ -7,9 +7,9 @@
 mod custom;
 mod untyped;
 
-use apimachinery::field;
 use apimachinery::quantity::Quantity;
 use apimachinery::time;
+use apimachinery::{field, json};
 use serde_json::{Map, Number, Value};
 
 use crate::base64;
@@ -180,7 +180,7 @@ impl Decoder {
             }
             (Kind::Any | Kind::Raw, _) => Ok(()),
             _ => {
-                let found = json_type(value).to_owned();
+                let found = json::type_word(value).to_owned();
                 self.mismatch(found, node, id, go_type);
                 Ok(())
             }
@@ -266,13 +266,13 @@ impl Decoder {
                             None => self.type_error(format!("number {number}"), "uint8".to_owned()),
                         },
                         Value::Null => bytes.push(0),
-                        other => self.type_error(json_type(other).to_owned(), "uint8".to_owned()),
+                        other => self.type_error(json::type_word(other).to_owned(), "uint8".to_owned()),
                     }
                 }
                 *value = Value::String(base64::encode(&bytes));
             }
             other => {
-                let found = json_type(other).to_owned();
+                let found = json::type_word(other).to_owned();
                 self.mismatch(found, node, None, None);
             }
         }
@@ -284,13 +284,13 @@ impl Decoder {
             Value::String(_) => Ok(()),
             Value::Number(number) if is_integer(number, true) => Ok(()),
             Value::Number(number) => Err(self.located(format!("number {number}"), "int32".to_owned())),
-            other => Err(self.located(json_type(other).to_owned(), "int32".to_owned())),
+            other => Err(self.located(json::type_word(other).to_owned(), "int32".to_owned())),
         }
     }
 
     fn time(&self, kind: Kind, value: &mut Value) -> Step {
         let Value::String(text) = value else {
-            return Err(self.located(json_type(value).to_owned(), "string".to_owned()));
+            return Err(self.located(json::type_word(value).to_owned(), "string".to_owned()));
         };
         let micro = kind == Kind::MicroTime;
         let time = if micro { time::parse_micro_time(text) } else { time::parse_time(text) };
@@ -319,7 +319,7 @@ impl Decoder {
             (_, Value::Object(_)) => anew(value),
             (Kind::SchemaOrArray, Value::Array(list)) => list.iter_mut().try_for_each(anew),
             (Kind::SchemaOrStringArray, Value::Array(list)) => match list.iter().find(|item| !item.is_string()) {
-                Some(item) => Err(self.located(json_type(item).to_owned(), "string".to_owned())),
+                Some(item) => Err(self.located(json::type_word(item).to_owned(), "string".to_owned())),
                 None => Ok(()),
             },
             (Kind::SchemaOrBool, _) => Err(DecodeError::Parse("boolean or JSON schema expected".to_owned())),
@@ -404,17 +404,5 @@ fn zero(node: &Node) -> Value {
         Kind::Quantity => "0".into(),
         Kind::Object if node.additional().is_none() => Value::Object(Map::new()),
         _ => Value::Null,
-    }
-}
-
-/// What Go's decoder calls a JSON value.
-fn json_type(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
     }
 }
