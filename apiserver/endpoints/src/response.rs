@@ -17,7 +17,7 @@ use crate::protobuf;
 use crate::yaml;
 
 /// Answers larger than this are compressed for clients that accept it (upstream's threshold).
-const GZIP_THRESHOLD: usize = 128 * 1024;
+pub(crate) const GZIP_THRESHOLD: usize = 128 * 1024;
 /// A longer text is not copied for the sake of the line break that it ends with.
 const COPIED: usize = 8 * 1024;
 
@@ -178,7 +178,8 @@ pub(crate) fn page_not_found() -> Response<Body> {
     text(StatusCode::NOT_FOUND, "404 page not found\n")
 }
 
-fn compressed(headers: &mut HeaderMap) {
+/// Says that the body is gzip.
+pub(crate) fn compressed(headers: &mut HeaderMap) {
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
 }
@@ -191,14 +192,24 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     value.split(',').any(|token| token.split(';').next().unwrap_or_default().trim() == "gzip")
 }
 
-/// Compresses piece by piece, each when the client is ready for it, on a thread for blocking work: none waits for a client.
+/// Compresses piece by piece.
 fn gzip_chunks(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
     // Upstream's level: most of the gain for the least time.
-    let encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    let stream = futures::stream::unfold(Some((encoder, chunks)), |left| async move {
+    stream((GzEncoder::new(Vec::new(), flate2::Compression::fast()), chunks), compress)
+}
+
+/// Pieces that take some work each.
+pub(crate) fn on_a_thread(chunks: impl Iterator<Item = Bytes> + Send + 'static) -> Body {
+    stream(chunks, |mut chunks| (chunks.next().unwrap_or_default(), Some(chunks)))
+}
+
+/// A body made piece by piece, each when the client is ready for it, on a thread for blocking work: none waits for a client.
+/// An empty piece is the end.
+fn stream<S: Send + 'static>(state: S, next: fn(S) -> (Bytes, Option<S>)) -> Body {
+    let stream = futures::stream::unfold(Some(state), move |left| async move {
         let left = left?;
-        match tokio::task::spawn_blocking(move || compress(left)).await {
-            Ok(compressed) => Some(compressed),
+        match tokio::task::spawn_blocking(move || next(left)).await {
+            Ok((piece, left)) => (!piece.is_empty()).then_some((piece, left)),
             // A panic ends the answer as one on this thread would: cut off, not complete.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // The server stops.

@@ -1,5 +1,6 @@
 //! What the verbs share: the table, the store, the admission chain and the clock.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -91,11 +92,10 @@ impl Registry {
     pub fn update_table(&self, change: impl Fn(&Table) -> Table) {
         let before = self.table.rcu(|table| change(table));
         let after = self.table.load();
-        for row in before.rows() {
-            let kept = |store: &Arc<Store>| {
-                after.rows().iter().any(|row| row.store.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, store)))
-            };
-            if let Some(store) = row.store.as_ref().filter(|store| !kept(store)) {
+        let kept: HashSet<*const Store> =
+            after.rows().iter().filter_map(|row| row.store.as_ref()).map(Arc::as_ptr).collect();
+        for store in before.rows().iter().filter_map(|row| row.store.as_ref()) {
+            if !kept.contains(&Arc::as_ptr(store)) {
                 store.retire();
             }
         }

@@ -29,6 +29,7 @@ mod merge;
 mod node;
 pub mod openapi;
 mod parse;
+mod pattern;
 mod prune;
 mod rules;
 mod schema;

@@ -4,6 +4,7 @@ use apimachinery::GroupVersionKind;
 use serde_json::Value;
 
 use crate::builtin::{DefinitionId, builtin};
+use crate::pattern::Pattern;
 
 /// What a value is, before any keyword narrows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -116,13 +117,6 @@ pub(crate) struct Constraints {
     pub any_of: Vec<Node>,
     pub one_of: Vec<Node>,
     pub not: Option<Box<Node>>,
-}
-
-/// A `pattern` with its compiled expression; if it does not compile nothing matches it, and Go's words say why.
-#[derive(Clone, Debug)]
-pub(crate) struct Pattern {
-    pub text: Box<str>,
-    pub regex: Result<regex::Regex, Box<str>>,
 }
 
 /// `x-kubernetes-*` keywords of lists and strategic patches.

@@ -74,7 +74,7 @@ impl Version {
 }
 
 fn publish(kind: &CustomKind<'_>, version: Version) -> Published {
-    let name = model_name(kind, kind.kind);
+    let name = definition_name(kind.group, kind.version, kind.kind);
     let mut own = own_schema(kind, version);
     mark(&mut own, kind, kind.kind);
     let items = format!("List of {}. More info: {CONVENTIONS}", kind.plural);
@@ -88,13 +88,14 @@ fn publish(kind: &CustomKind<'_>, version: Version) -> Published {
     set_property(&mut list, "metadata", version.described(LIST_META, metadata));
     type_meta(&mut list);
     mark(&mut list, kind, kind.list_kind);
-    Published { list: (model_name(kind, kind.list_kind), list.into()), kind: (name, own.into()) }
+    let list_name = definition_name(kind.group, kind.version, kind.list_kind);
+    Published { list: (list_name, list.into()), kind: (name, own.into()) }
 }
 
-/// The kind's name among the definitions: the group's parts turned round, version, kind.
-fn model_name(kind: &CustomKind<'_>, name: &str) -> String {
-    let group: Vec<&str> = kind.group.rsplit('.').collect();
-    format!("{}.{}.{name}", group.join("."), kind.version)
+/// The name of a custom resource's kind or list among the definitions: the group's parts turned round, version, kind.
+pub fn definition_name(group: &str, version: &str, kind: &str) -> String {
+    let group: Vec<&str> = group.rsplit('.').collect();
+    format!("{}.{version}.{kind}", group.join("."))
 }
 
 fn mark(definition: &mut Map<String, Value>, kind: &CustomKind<'_>, name: &str) {

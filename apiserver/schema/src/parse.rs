@@ -6,11 +6,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use cel::pattern;
 use serde_json::{Map, Value};
 
 use crate::builtin::DefinitionId;
-use crate::node::{Additional, Constraints, Emission, Kind, ListType, MapType, Merging, Node, Pattern, Property};
+use crate::node::{Additional, Constraints, Emission, Kind, ListType, MapType, Merging, Node, Property};
+use crate::pattern::Pattern;
 
 type IdOf<'a> = &'a dyn Fn(&str) -> Option<DefinitionId>;
 
@@ -198,10 +198,7 @@ fn constraints(map: &Map<String, Value>) -> Option<Box<Constraints>> {
         multiple_of: number("multipleOf"),
         max_length: count("maxLength"),
         min_length: count("minLength"),
-        pattern: text(map, "pattern").filter(|p| !p.is_empty()).map(|text| {
-            let regex = pattern::compile(&text).map_err(Into::into);
-            Pattern { text, regex }
-        }),
+        pattern: text(map, "pattern").filter(|p| !p.is_empty()).map(Pattern::new),
         max_items: count("maxItems"),
         min_items: count("minItems"),
         unique_items: flag(map, "uniqueItems"),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
+use registry::crd::Definition;
 use registry::crd::conditions::{Condition, is_true};
 use registry::{
     DeleteOptions, GetOptions, ListOptions, Preconditions, Registry, RequestContext, Row, Target, UpdateOptions,
@@ -22,11 +23,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Deletes the instances of `crd`, waits until they are gone, and lets go of the definition. Returns its name when
 /// that is done, or failed in a way that a later event or restart takes up again.
-pub(super) async fn run(registry: Arc<Registry>, ctx: RequestContext, row: Arc<Row>, crd: Arc<Value>) -> String {
+pub(super) async fn run(registry: Arc<Registry>, ctx: RequestContext, row: Arc<Row>, definition: Definition) -> String {
+    let crd = definition.outline();
     let name = crd.name().to_owned();
     let cleanup = Cleanup { registry, ctx, target: Target::new(row, "", name.clone()), uid: crd.uid().to_owned() };
     loop {
-        match cleanup.attempt(&crd).await {
+        match cleanup.attempt(&definition).await {
             Ok(()) => return name,
             Err(error) if *error.reason() == Reason::NotFound => return name,
             Err(error) => {
@@ -47,7 +49,8 @@ struct Cleanup {
 }
 
 impl Cleanup {
-    async fn attempt(&self, crd: &Value) -> Result<(), StatusError> {
+    async fn attempt(&self, definition: &Definition) -> Result<(), StatusError> {
+        let crd = definition.outline();
         self.write(terminating(true, "InstanceDeletionInProgress", "CustomResource deletion is in progress"), false)
             .await?;
         let last = if overlaps(crd) {
@@ -56,7 +59,7 @@ impl Cleanup {
         } else if !is_true(crd, "Established") {
             terminating(false, "NeverEstablished", "resource was never established")
         } else {
-            match self.delete_instances(crd).await {
+            match self.delete_instances(definition).await {
                 Ok(()) => terminating(false, "InstanceDeletionCompleted", "removed all instances"),
                 Err(Failure { condition, error }) => {
                     self.write(condition, false).await?;
@@ -91,7 +94,8 @@ impl Cleanup {
         Ok(Value::clone(&*latest))
     }
 
-    async fn delete_instances(&self, crd: &Value) -> Result<(), Failure> {
+    async fn delete_instances(&self, definition: &Definition) -> Result<(), Failure> {
+        let crd = definition.outline();
         // What began before the definition was known to end is there to be deleted after this.
         self.registry.settle_creations().await;
         let (group, plural) = (&crd["spec"]["group"], &crd["spec"]["names"]["plural"]);
@@ -105,7 +109,7 @@ impl Cleanup {
             return self.delete_all(row).await;
         }
         // No version is served, but there may be instances of when one was.
-        let row = registry::crd::stored_row(crd).map_err(|errors| {
+        let row = definition.stored_row().map_err(|errors| {
             let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Failure::of("could not list instances", StatusError::internal(problems.join("; ")))
         })?;
@@ -212,7 +216,7 @@ mod tests {
             .await
             .unwrap();
         let anew = created.object.value().unwrap();
-        let rows = registry::crd::rows_for(&anew).unwrap();
+        let rows = Definition::of(&anew).unwrap().rows().unwrap();
         registry.update_table(|table| table.with_crd(anew.name(), rows.clone()));
         let widgets = row("example.com", "widgets");
         let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
@@ -226,7 +230,7 @@ mod tests {
         old["metadata"]["uid"] = json!("that-of-the-old-one");
         old["metadata"]["deletionTimestamp"] = json!("2024-01-01T00:00:00Z");
         old["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
-        run(registry.clone(), ctx.clone(), definitions.clone(), Arc::new(old)).await;
+        run(registry.clone(), ctx.clone(), definitions.clone(), Definition::of(&old).unwrap()).await;
 
         let there = Target::new(widgets, "", "w");
         registry.get(&ctx, &there, &GetOptions::default()).await.expect("the instance is the new definition's");

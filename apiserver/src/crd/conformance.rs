@@ -25,9 +25,9 @@ pub fn set_approval(crd: &mut Value, now: &str) -> bool {
     Condition::new("KubernetesAPIApprovalPolicyConformant", holds, reason, &message).set(crd, now)
 }
 
-/// Says of a definition whose schemas are not structural what is wrong with them. Says whether anything changed.
-pub fn set_non_structural(crd: &mut Value, now: &str) -> bool {
-    match non_structural(crd) {
+/// Says in the status of `crd` what in the schemas of the `whole` definition is not structural. Says whether anything changed.
+pub fn set_non_structural(crd: &mut Value, whole: &Value, now: &str) -> bool {
+    match non_structural(whole) {
         Some(condition) => condition.set(crd, now),
         None => conditions::remove(crd, NON_STRUCTURAL),
     }
@@ -85,22 +85,26 @@ mod tests {
     fn schemas_that_are_not_structural_are_told_until_they_are() {
         let of = |schema: Value| json!({"spec": {"versions": [{"name": "v1", "schema": {"openAPIV3Schema": schema}}]}});
         let reason = |crd: &Value| conditions::condition(crd, NON_STRUCTURAL).map(|found| found["reason"].clone());
+        let set = |crd: &mut Value| {
+            let whole = crd.clone();
+            set_non_structural(crd, &whole, "t")
+        };
         let mut right = of(json!({"type": "object"}));
-        assert!(!set_non_structural(&mut right, "t"));
+        assert!(!set(&mut right));
         let mut wrong = of(json!({"type": "object", "properties": {"a": {}}}));
-        assert!(set_non_structural(&mut wrong, "t"));
+        assert!(set(&mut wrong));
         assert_eq!(
             wrong["status"]["conditions"],
             json!([{"type": NON_STRUCTURAL, "status": "True", "reason": "Violations", "lastTransitionTime": "t",
                 "message": "spec.versions[0].schema.openAPIV3Schema.properties[a].type: Required value: must not be empty for specified object fields"}])
         );
         wrong["spec"] = right["spec"].clone();
-        assert!(set_non_structural(&mut wrong, "t"));
+        assert!(set(&mut wrong));
         assert_eq!(reason(&wrong), None);
         let mut unread = of(json!({"type": "object", "$ref": "x"}));
-        set_non_structural(&mut unread, "t");
+        set(&mut unread);
         assert_eq!(reason(&unread), Some(json!("StructuralError")));
         let mut old = json!({"spec": {"preserveUnknownFields": true}});
-        assert!(set_non_structural(&mut old, "t"));
+        assert!(set(&mut old));
     }
 }

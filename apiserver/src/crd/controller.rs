@@ -1,14 +1,16 @@
 //! Follows the definitions and acts on each.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use apimachinery::field::ErrorList;
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
 use futures::StreamExt as _;
+use registry::crd::Definition;
 use registry::crd::conditions::is_true;
-use registry::{EventKind, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
+use registry::{EventKind, ListOptions, Registry, RequestContext, Row, Served, Target, UpdateOptions};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -29,8 +31,10 @@ pub struct Controller {
     registry: Arc<Registry>,
     row: Arc<Row>,
     ctx: RequestContext,
-    definitions: BTreeMap<String, Arc<Value>>,
+    definitions: BTreeMap<String, Definition>,
     resource_version: String,
+    /// Those to look at when there is nothing else to do.
+    due: BTreeSet<String>,
     cleaning: HashSet<String>,
     cleanups: JoinSet<String>,
     /// Of which generation each was found to be structural or not.
@@ -54,6 +58,7 @@ impl Controller {
             ctx: RequestContext::new(identity::loopback(), "kube-apiserver"),
             definitions: BTreeMap::new(),
             resource_version: String::new(),
+            due: BTreeSet::new(),
             cleaning: HashSet::new(),
             cleanups: JoinSet::new(),
             checked: HashMap::new(),
@@ -69,10 +74,7 @@ impl Controller {
         let follow = async {
             loop {
                 // Whatever is unfinished is taken up again after each (re)start of the watch.
-                let names: Vec<String> = self.definitions.keys().cloned().collect();
-                for name in names {
-                    self.reconcile(&name).await;
-                }
+                self.due = self.definitions.keys().cloned().collect();
                 if let Err(error) = self.follow().await {
                     debug!(%error, "the watch on definitions ended");
                 }
@@ -93,21 +95,26 @@ impl Controller {
         let listed = self.registry.list(&self.ctx, &collection, &ListOptions::default()).await?;
         let mut definitions = BTreeMap::new();
         for item in &listed.items {
-            let crd = item.value()?;
-            definitions.insert(crd.name().to_owned(), crd);
-        }
-        let gone: Vec<String> =
-            self.definitions.keys().filter(|name| !definitions.contains_key(*name)).cloned().collect();
-        self.definitions = definitions;
-        self.resource_version = listed.resource_version;
-        for name in gone {
-            self.withdraw(&name);
-        }
-        for crd in self.definitions.values() {
-            if is_true(crd, "NamesAccepted") || is_true(crd, "Established") {
-                publish(&self.registry, crd);
+            if let Some(definition) = read(item) {
+                definitions.insert(definition.outline().name().to_owned(), definition);
             }
         }
+        // One table for all: each takes time in proportion to all that is in it.
+        let mut changes: BTreeMap<String, Vec<Arc<Row>>> = BTreeMap::new();
+        for name in self.definitions.keys().filter(|name| !definitions.contains_key(*name)) {
+            changes.insert(name.clone(), Vec::new());
+        }
+        let table = self.registry.table();
+        for (name, definition) in &definitions {
+            if is_accepted(definition) && !table.serves(definition) {
+                changes.extend(rows_of(definition).map(|rows| (name.clone(), rows)));
+            }
+        }
+        if !changes.is_empty() {
+            self.registry.update_table(|table| table.with_crds(&changes));
+        }
+        self.definitions = definitions;
+        self.resource_version = listed.resource_version;
         Ok(())
     }
 
@@ -122,6 +129,7 @@ impl Controller {
         let mut events = self.registry.watch(&self.ctx, &collection, &options).await?;
         loop {
             let event = tokio::select! {
+                biased;
                 event = events.next() => match event {
                     Some(event) => event,
                     None => return Ok(()),
@@ -139,15 +147,22 @@ impl Controller {
                     }
                     continue;
                 }
+                () = tokio::task::yield_now(), if !self.due.is_empty() => {
+                    if let Some(name) = self.due.pop_first() {
+                        self.reconcile(&name).await;
+                    }
+                    continue;
+                }
             };
-            let crd = event.object.value()?;
-            if event.kind != EventKind::Error {
-                self.resource_version = crd.resource_version().to_owned();
+            if event.kind == EventKind::Error {
+                return Ok(());
             }
-            let name = crd.name().to_owned();
+            let definition = Definition::read(event.object.bytes())?;
+            self.resource_version = definition.outline().resource_version().to_owned();
+            let name = definition.outline().name().to_owned();
             match event.kind {
                 EventKind::Added | EventKind::Modified => {
-                    self.definitions.insert(name.clone(), crd);
+                    self.definitions.insert(name.clone(), definition);
                     self.reconcile(&name).await;
                 }
                 EventKind::Deleted => {
@@ -160,8 +175,7 @@ impl Controller {
                         self.reconcile(&name).await;
                     }
                 }
-                EventKind::Bookmark => {}
-                EventKind::Error => return Ok(()),
+                EventKind::Bookmark | EventKind::Error => {}
             }
         }
     }
@@ -179,9 +193,11 @@ impl Controller {
 
     /// The definitions of the same group that lack names they want.
     fn waiting(&self, name: &str) -> Vec<String> {
-        let Some(group) = self.definitions.get(name).map(|crd| &crd["spec"]["group"]) else { return Vec::new() };
+        let Some(definition) = self.definitions.get(name) else { return Vec::new() };
+        let group = &definition.outline()["spec"]["group"];
+        let waits = |crd: &Value| crd["spec"]["group"] == *group && !is_true(crd, "NamesAccepted");
         let others = self.definitions.iter().filter(|(other, _)| *other != name);
-        let waiting = others.filter(|(_, other)| other["spec"]["group"] == *group && !is_true(other, "NamesAccepted"));
+        let waiting = others.filter(|(_, other)| waits(other.outline()));
         waiting.map(|(name, _)| name.clone()).collect()
     }
 
@@ -189,32 +205,42 @@ impl Controller {
     async fn settle(&mut self, name: &str) -> bool {
         let mut renamed = false;
         loop {
-            let Some(crd) = self.definitions.get(name).cloned() else { return renamed };
-            if is_true(&crd, "NamesAccepted") || is_true(&crd, "Established") {
-                publish(&self.registry, &crd);
+            let Some(definition) = self.definitions.get(name).cloned() else { return renamed };
+            if is_accepted(&definition) {
+                self.publish(&definition);
             } else {
                 self.withdraw(name);
             }
+            let crd = definition.outline();
             if crd.deletion_timestamp().is_some() {
                 if crd.has_finalizer(FINALIZER) && self.cleaning.insert(name.to_owned()) {
-                    self.cleanups.spawn(cleanup::run(self.registry.clone(), self.ctx.clone(), self.row.clone(), crd));
+                    let (registry, ctx, row) = (self.registry.clone(), self.ctx.clone(), self.row.clone());
+                    self.cleanups.spawn(cleanup::run(registry, ctx, row, definition));
                 }
                 return renamed;
             }
-            let mut wanted = Value::clone(&crd);
+            let mut wanted = Value::clone(crd);
             let (now, generation) = (now(), crd.generation());
-            let naming = names::decide(&crd, self.definitions.values().map(|crd| &**crd));
+            let naming = names::decide(crd, self.definitions.values().map(|other| &**other.outline()));
             let named = naming.is_some_and(|naming| naming.set(&mut wanted, &now));
             let mut changed = named;
             changed |= conformance::set_approval(&mut wanted, &now);
+            let mut whole = None;
             // Whoever else writes this condition is not fought over it.
             if self.checked.insert(name.to_owned(), generation) != Some(generation) {
-                changed |= conformance::set_non_structural(&mut wanted, &now);
+                whole = parsed(&definition);
+                changed |=
+                    whole.as_ref().is_some_and(|whole| conformance::set_non_structural(&mut wanted, whole, &now));
             }
             if !changed {
-                changed = names::establish(&crd).is_some_and(|established| established.set(&mut wanted, &now));
+                changed = names::establish(crd).is_some_and(|established| established.set(&mut wanted, &now));
             }
-            if !changed || !self.write_status(name, wanted).await {
+            if !changed {
+                return renamed;
+            }
+            let Some(mut whole) = whole.or_else(|| parsed(&definition)) else { return renamed };
+            whole["status"] = wanted["status"].take();
+            if !self.write_status(name, whole).await {
                 return renamed;
             }
             renamed |= named;
@@ -225,12 +251,12 @@ impl Controller {
     async fn write_status(&mut self, name: &str, crd: Value) -> bool {
         let target = Target::new(self.row.clone(), "", name).subresource("status");
         match self.registry.update(&self.ctx, &target, crd.into(), &UpdateOptions::default()).await {
-            Ok(written) => match written.object.value() {
-                Ok(crd) => {
-                    self.definitions.insert(name.to_owned(), crd);
+            Ok(written) => match read(&written.object) {
+                Some(definition) => {
+                    self.definitions.insert(name.to_owned(), definition);
                     true
                 }
-                Err(_) => false,
+                None => false,
             },
             Err(error) if matches!(*error.reason(), Reason::Conflict | Reason::NotFound) => false,
             Err(error) => {
@@ -242,6 +268,18 @@ impl Controller {
         }
     }
 
+    /// Puts the rows of a definition into the table, in place of those it had, unless they are the same.
+    fn publish(&self, definition: &Definition) {
+        let (name, table) = (definition.outline().name(), self.registry.table());
+        if table.serves(definition) {
+            return;
+        }
+        let Some(rows) = rows_of(definition) else { return };
+        if !rows.is_empty() || table.has_crd(name) {
+            self.registry.update_table(|table| table.with_crd(name, rows.clone()));
+        }
+    }
+
     fn withdraw(&self, name: &str) {
         if self.registry.table().has_crd(name) {
             self.registry.update_table(|table| table.without_crd(name));
@@ -249,18 +287,30 @@ impl Controller {
     }
 }
 
-/// Puts the rows of a definition into the table, in place of those it had.
-fn publish(registry: &Registry, crd: &Value) {
-    match registry::crd::rows_for(crd) {
-        Ok(rows) => {
-            let name = crd.name();
-            registry.update_table(|table| table.with_crd(name, rows.clone()));
-        }
-        Err(errors) => {
-            let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            warn!(definition = crd.name(), problems = problems.join("; "), "cannot be served");
-        }
-    }
+/// Whether a definition is served.
+fn is_accepted(definition: &Definition) -> bool {
+    let crd = definition.outline();
+    is_true(crd, "NamesAccepted") || is_true(crd, "Established")
+}
+
+/// A definition as it is served, if it can be read.
+fn read(served: &Served) -> Option<Definition> {
+    Definition::read(served.bytes()).inspect_err(|error| warn!(%error, "a definition cannot be read")).ok()
+}
+
+/// All of a definition.
+fn parsed(definition: &Definition) -> Option<Value> {
+    let name = definition.outline().name();
+    definition.whole().inspect_err(|error| warn!(definition = name, %error, "cannot be read")).ok()
+}
+
+/// The rows of a definition.
+fn rows_of(definition: &Definition) -> Option<Vec<Arc<Row>>> {
+    let refuse = |errors: &ErrorList| {
+        let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        warn!(definition = definition.outline().name(), problems = problems.join("; "), "cannot be served");
+    };
+    definition.rows().inspect_err(refuse).ok()
 }
 
 /// The present time as conditions hold it.

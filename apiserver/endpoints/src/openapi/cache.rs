@@ -1,51 +1,49 @@
 //! The documents of one table: what they are is known by their hashes before they are made, and each is made when it is
-//! first asked for, while the others are served.
+//! first asked for, while the others are served. What describes rows that stay is taken over from table to table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use apimachinery::status::StatusError;
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use registry::table::SchemaSource;
 use registry::{Row, Table};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha512};
-use tokio::sync::OnceCell;
 
-use super::{operations, proto, v2, v3};
+use super::compressed::{Document, Piece};
+use super::shared::Made;
+use super::v2::{self, Described, Part};
+use super::{operations, v3};
 
 /// What documents are made by: a part of every hash, as clients keep a document as long as its hash stays.
-const EDITION: &str = concat!(env!("CARGO_PKG_VERSION"), "-2");
+const EDITION: &str = concat!(env!("CARGO_PKG_VERSION"), "-3");
 
 /// The documents of the present table.
 #[derive(Default)]
-pub(crate) struct Cache(ArcSwapOption<Documents>);
+pub(crate) struct Cache(Mutex<Newest>);
 
-/// A document and its hash.
-#[derive(Clone)]
-pub(super) struct Document {
-    pub bytes: Bytes,
-    /// Upstream's: SHA-512 in capital hexadecimal.
-    pub hash: String,
-}
-
-impl Document {
-    fn new(bytes: Vec<u8>) -> Self {
-        Self { hash: hex(&Sha512::digest(&bytes)), bytes: bytes.into() }
-    }
+#[derive(Default)]
+struct Newest {
+    table: Option<Arc<Table>>,
+    /// Those of `table`.
+    documents: Arc<Made<Arc<Documents>>>,
+    /// The last that there were, of whichever table.
+    before: Option<Arc<Documents>>,
 }
 
 /// Everything under `/openapi` for one table.
 pub(super) struct Documents {
-    table: Arc<Table>,
     title: v3::Title,
-    /// The index of v3.
-    pub index: Document,
+    /// The index of v3, and its hash: upstream's, SHA-512 in capital hexadecimal.
+    pub index: (Bytes, String),
     /// The versions by their path below `/openapi/v3/`.
     versions: BTreeMap<String, Arc<Version>>,
-    v2: OnceCell<Document>,
-    v2_proto: OnceCell<Document>,
+    /// The built-in rows, then each custom one.
+    described: Arc<[Described]>,
+    v2: Made<Document>,
+    v2_proto: Made<Document>,
 }
 
 /// A group and version.
@@ -53,26 +51,35 @@ pub(super) struct Version {
     rows: Vec<Arc<Row>>,
     /// Changes with the rows.
     pub hash: String,
-    document: OnceCell<Bytes>,
+    document: Made<Document>,
 }
 
 impl Cache {
     /// The documents of a table.
-    pub(super) fn of(&self, table: &Arc<Table>, title: v3::Title) -> Arc<Documents> {
-        let known = self.0.load_full();
-        if let Some(known) = &known
-            && Arc::ptr_eq(&known.table, table)
-        {
-            return known.clone();
+    ///
+    /// # Errors
+    /// 500 if they cannot be made.
+    pub(super) async fn of(&self, table: &Arc<Table>, title: v3::Title) -> Result<Arc<Documents>, StatusError> {
+        let (made, before) = {
+            let mut newest = self.0.lock();
+            if newest.table.as_ref().is_none_or(|known| !Arc::ptr_eq(known, table)) {
+                newest.table = Some(table.clone());
+                newest.documents = Arc::default();
+            }
+            (newest.documents.clone(), newest.before.clone())
+        };
+        let table = table.clone();
+        let documents = made.get(move || Arc::new(Documents::new(&table, title, before.as_deref()))).await?;
+        let mut newest = self.0.lock();
+        if Arc::ptr_eq(&newest.documents, &made) {
+            newest.before = Some(documents.clone());
         }
-        let documents = Arc::new(Documents::new(table.clone(), title, known.as_deref()));
-        self.0.store(Some(documents.clone()));
-        documents
+        Ok(documents)
     }
 }
 
 impl Documents {
-    fn new(table: Arc<Table>, title: v3::Title, before: Option<&Self>) -> Self {
+    fn new(table: &Table, title: v3::Title, before: Option<&Self>) -> Self {
         let mut rows: BTreeMap<String, Vec<Arc<Row>>> = BTreeMap::new();
         for row in table.rows() {
             rows.entry(operations::version_path(row)).or_default().push(row.clone());
@@ -91,8 +98,15 @@ impl Documents {
                 (path, json!({ "serverRelativeURL": format!("/openapi/v3/{path}?hash={}", version.hash) }))
             })
             .collect();
-        let index = Document::new(json!({ "paths": paths }).to_string().into_bytes());
-        Self { table, title, index, versions, v2: OnceCell::new(), v2_proto: OnceCell::new() }
+        let index = json!({ "paths": paths }).to_string();
+        Self {
+            title,
+            index: (index.clone().into(), hex(&Sha512::digest(index))),
+            versions,
+            described: described(table, before),
+            v2: Made::default(),
+            v2_proto: Made::default(),
+        }
     }
 
     /// A version by its path.
@@ -101,37 +115,42 @@ impl Documents {
     }
 
     /// A version's document.
-    pub(super) async fn v3(&self, version: &Arc<Version>) -> Result<Bytes, StatusError> {
-        let made = version.document.get_or_try_init(|| {
-            let (version, title) = (version.clone(), self.title.clone());
-            make(move || v3::document(&version.rows, &title).into())
-        });
-        made.await.cloned()
+    pub(super) async fn v3(&self, version: &Arc<Version>) -> Result<Document, StatusError> {
+        let (rows, title) = (version.rows.clone(), self.title.clone());
+        let work = move || Document::new(vec![Piece::new(v3::document(&rows, &title).as_bytes())]);
+        version.document.get(work).await
+    }
+
+    /// The hash of the document of v2, as JSON or as gnostic's message.
+    pub(super) fn v2_hash(&self, proto: bool) -> String {
+        hex(&Sha512::digest(format!("v2 {proto} {}", self.index.1)))
     }
 
     /// The document of v2, as JSON.
     pub(super) async fn v2(&self) -> Result<Document, StatusError> {
-        self.whole(&self.v2, |value| value.to_string().into_bytes()).await
+        let (all, title) = (self.described.clone(), self.title.clone());
+        self.v2.get(move || v2::json(&all, &title)).await
     }
 
     /// The document of v2 as gnostic's message.
     pub(super) async fn v2_proto(&self) -> Result<Document, StatusError> {
-        self.whole(&self.v2_proto, proto::document).await
-    }
-
-    async fn whole(&self, cell: &OnceCell<Document>, encode: fn(&Value) -> Vec<u8>) -> Result<Document, StatusError> {
-        let made = cell.get_or_try_init(|| {
-            let (table, title) = (self.table.clone(), self.title.clone());
-            make(move || Document::new(encode(&v2::value(&table, &title))))
-        });
-        made.await.cloned()
+        let (all, title) = (self.described.clone(), self.title.clone());
+        self.v2_proto.get(move || v2::message(&all, &title)).await
     }
 }
 
-/// Makes a document where it does not hold up other requests.
-async fn make<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StatusError> {
-    let made = tokio::task::spawn_blocking(work).await;
-    made.map_err(|error| StatusError::internal(format!("unable to describe the API: {error}")))
+/// The rows of a table with their parts of v2, those that are known as they are.
+fn described(table: &Table, before: Option<&Documents>) -> Arc<[Described]> {
+    let known = before.map_or(&[][..], |before| &before.described);
+    let known_rows: HashMap<*const Row, &Arc<Part>> =
+        known.iter().filter_map(|known| Some((Arc::as_ptr(known.rows.first()?), &known.part))).collect();
+    let (custom, builtin): (Vec<Arc<Row>>, Vec<_>) = table.rows().iter().cloned().partition(|row| row.is_custom());
+    let rows = std::iter::once(builtin).chain(custom.into_iter().map(|row| vec![row]));
+    let describe = |rows: Vec<Arc<Row>>| {
+        let known = rows.first().and_then(|row| known_rows.get(&Arc::as_ptr(row)));
+        Described { part: known.map_or_else(Arc::default, |part| Arc::clone(part)), rows }
+    };
+    rows.map(describe).collect()
 }
 
 impl Version {
@@ -144,11 +163,11 @@ impl Version {
             return before.clone();
         }
         let hash = hash(&rows, path, title);
-        let document = match before {
-            Some(before) if before.hash == hash => OnceCell::new_with(before.document.get().cloned()),
-            _ => OnceCell::new(),
-        };
-        Arc::new(Self { rows, hash, document })
+        match before {
+            // Other rows that say the same.
+            Some(before) if before.hash == hash => before.clone(),
+            _ => Arc::new(Self { rows, hash, document: Made::default() }),
+        }
     }
 }
 
@@ -161,7 +180,7 @@ fn hash(rows: &[Arc<Row>], path: &str, title: &v3::Title) -> String {
             row.subresources.iter().map(|of| json!([of.name, of.kind, of.foreign, of.verbs])).collect();
         let source = match &row.schema {
             SchemaSource::BuiltIn(kind) => json!(kind),
-            SchemaSource::Crd(schema) => json!([&*schema.source]),
+            SchemaSource::Crd(schema) => json!([hex(schema.digest())]),
             SchemaSource::Preserving => Value::Null,
         };
         let selectable: Vec<&str> = row.selectable.labels().collect();
@@ -193,17 +212,52 @@ mod tests {
     async fn what_has_not_changed_is_not_made_again() {
         let cache = Cache::default();
         let table = Arc::new(Table::builtin());
-        let before = cache.of(&table, title());
-        assert!(Arc::ptr_eq(&before, &cache.of(&table, title())), "one table, one set of documents");
+        let before = cache.of(&table, title()).await.unwrap();
+        assert!(Arc::ptr_eq(&before, &cache.of(&table, title()).await.unwrap()), "one table, one set of documents");
         let apps = before.version("apis/apps/v1").unwrap();
         let document = before.v3(apps).await.unwrap();
+        let whole = before.v2().await.unwrap();
 
         // Another table with the same rows, as after a definition came and went.
-        let after = cache.of(&Arc::new((*table).clone()), title());
+        let after = cache.of(&Arc::new((*table).clone()), title()).await.unwrap();
         assert!(!Arc::ptr_eq(&before, &after));
-        assert_eq!(after.index.hash, before.index.hash);
-        let kept = after.v3(after.version("apis/apps/v1").unwrap()).await.unwrap();
-        assert_eq!(kept.as_ptr(), document.as_ptr(), "the document was made twice");
+        assert_eq!(after.index.1, before.index.1);
+        let kept = after.version("apis/apps/v1").unwrap().document.ready().expect("the document is made again");
+        assert_eq!(kept.shared_pieces(&document), 1);
+        assert_eq!(after.v2().await.unwrap().shared_pieces(&whole), 2, "definitions and paths");
+    }
+
+    #[tokio::test]
+    async fn another_definition_is_described_and_the_others_stay_as_they_are() {
+        let rows = |plural: &str| {
+            let definition = json!({"metadata": {"name": format!("{plural}.example.com")}, "spec": {
+                "group": "example.com", "scope": "Namespaced", "names": {"plural": plural, "kind": plural},
+                "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
+                    "type": "object", "properties": {plural: {"type": "string"}}}}}]}});
+            registry::crd::Definition::of(&definition).unwrap().rows().unwrap()
+        };
+        let cache = Cache::default();
+        let one = Table::builtin().with_crd("ones.example.com", rows("ones"));
+        let before = cache.of(&Arc::new(one.clone()), title()).await.unwrap();
+        let (mut first, mut proto) = (before.v2().await.unwrap(), before.v2_proto().await.unwrap());
+        for two in [one.with_crd("twos.example.com", rows("twos")), one] {
+            let documents = cache.of(&Arc::new(two.clone()), title()).await.unwrap();
+            let whole = documents.v2().await.unwrap();
+            // The built-in kinds and the first definition, each with definitions and paths.
+            assert_eq!(whole.shared_pieces(&first), 4);
+            let text = whole.clone().plain().collect::<Vec<_>>().concat();
+            let value: Value = serde_json::from_slice(&text).unwrap();
+            for (row, there) in [("ones", true), ("twos", two.row("example.com", "v1", "twos").is_some())] {
+                let known = value["definitions"][format!("com.example.v1.{row}")]["properties"].get(row).is_some();
+                assert_eq!(
+                    (known, value["paths"].get(format!("/apis/example.com/v1/{row}")).is_some()),
+                    (there, there)
+                );
+            }
+            let message = documents.v2_proto().await.unwrap();
+            assert_eq!(message.shared_pieces(&proto), 2);
+            (first, proto) = (whole, message);
+        }
     }
 
     #[test]

@@ -1,38 +1,51 @@
 //! `/openapi/v3` (an index with hashes, and a document for each version) and `/openapi/v2` (one document). They are made
-//! when first asked for and kept until what they describe changes.
+//! when first asked for and kept, compressed, until what they describe changes.
 
 mod cache;
+mod compressed;
 mod operations;
 mod parameters;
 mod proto;
 mod schemas;
+mod shared;
 mod v2;
 mod v3;
 
 use apimachinery::status::StatusError;
-use bytes::Bytes;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
+use http::header::{ACCEPT, CACHE_CONTROL, ETAG, EXPIRES, HeaderValue, IF_NONE_MATCH, LOCATION, VARY};
 use http::{Response, StatusCode};
 
 use crate::body::Body;
 use crate::query::Query;
-use crate::response::{self, Form, page_not_found, respond};
+use crate::response::{self, Form, GZIP_THRESHOLD, page_not_found, respond};
 use crate::server::{Exchange, Server};
 
 pub(crate) use cache::Cache;
+use compressed::Document;
+
+const JSON: &str = "application/json";
+const PROTO: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// Answers a path under `/openapi`.
 pub(crate) async fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Body>, StatusError> {
     let title = v3::Title { version: server.config.version.git_version.clone() };
-    let documents = server.openapi.of(&server.config.registry.table(), title);
-    let form = Form { gzip: response::accepts_gzip(&exchange.parts.headers), ..Form::plain() };
+    let documents = server.openapi.of(&server.config.registry.table(), title).await?;
+    let gzip = response::accepts_gzip(&exchange.parts.headers);
     let path = exchange.info.path.trim_end_matches('/');
     if path == "/openapi/v3" {
-        let index = &documents.index;
-        return Ok(answer(&form, exchange, index.bytes.clone(), &index.hash));
+        let (index, hash) = &documents.index;
+        let form = Form { gzip, ..Form::plain() };
+        return tagged(exchange, hash, async { Ok(form.json(StatusCode::OK, index.clone())) }).await;
     }
     if path == "/openapi/v2" {
-        return serve_v2(&documents, &form, exchange).await;
+        let accept = exchange.parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // Clients that can read the protobuf form ask for nothing else first.
+        let proto = accept.split(',').next().unwrap_or_default().contains("com.github.proto-openapi.spec.v2");
+        let hash = documents.v2_hash(proto);
+        return match proto {
+            true => tagged(exchange, &hash, async { Ok(whole(documents.v2_proto().await?, PROTO, gzip)) }).await,
+            false => tagged(exchange, &hash, async { Ok(whole(documents.v2().await?, JSON, gzip)) }).await,
+        };
     }
     let Some(path) = path.strip_prefix("/openapi/v3/") else { return Ok(page_not_found()) };
     let Some(version) = documents.version(path) else {
@@ -44,7 +57,8 @@ pub(crate) async fn serve(server: &Server, exchange: &Exchange) -> Result<Respon
     if wrong_hash(&exchange.query, &version.hash) {
         return Ok(redirect(path, &version.hash));
     }
-    let mut response = answer(&form, exchange, documents.v3(version).await?, &version.hash);
+    let answer = async { Ok(whole(documents.v3(version).await?, JSON, gzip)) };
+    let mut response = tagged(exchange, &version.hash, answer).await?;
     if exchange.query.first("hash").is_some() {
         let headers = response.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, immutable"));
@@ -54,24 +68,6 @@ pub(crate) async fn serve(server: &Server, exchange: &Exchange) -> Result<Respon
         }
     }
     Ok(response)
-}
-
-async fn serve_v2(
-    documents: &cache::Documents,
-    form: &Form,
-    exchange: &Exchange,
-) -> Result<Response<Body>, StatusError> {
-    let accept = exchange.parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Clients that can read the protobuf form ask for nothing else first.
-    if accept.split(',').next().unwrap_or_default().contains("com.github.proto-openapi.spec.v2") {
-        let document = documents.v2_proto().await?;
-        let mut response = answer(form, exchange, document.bytes, &document.hash);
-        let media = HeaderValue::from_static("application/com.github.proto-openapi.spec.v2.v1.0+protobuf");
-        response.headers_mut().insert(CONTENT_TYPE, media);
-        return Ok(response);
-    }
-    let document = documents.v2().await?;
-    Ok(answer(form, exchange, document.bytes, &document.hash))
 }
 
 fn wrong_hash(query: &Query, hash: &str) -> bool {
@@ -88,17 +84,28 @@ fn redirect(version: &str, hash: &str) -> Response<Body> {
     response
 }
 
-fn answer(form: &Form, exchange: &Exchange, bytes: Bytes, etag: &str) -> Response<Body> {
-    let etag = HeaderValue::from_str(&format!("\"{etag}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
+/// An answer that a client may have already; it is made for those who do not.
+async fn tagged(
+    exchange: &Exchange,
+    hash: &str,
+    answer: impl Future<Output = Result<Response<Body>, StatusError>>,
+) -> Result<Response<Body>, StatusError> {
+    let etag = HeaderValue::from_str(&format!("\"{hash}\"")).unwrap_or_else(|_| HeaderValue::from_static("\"\""));
     let known = exchange.parts.headers.get(IF_NONE_MATCH).is_some_and(|known| *known == etag);
-    let mut response = if known {
-        let mut response = respond(StatusCode::NOT_MODIFIED, "application/json");
-        *response.body_mut() = Body::Empty;
-        response
-    } else {
-        form.json(StatusCode::OK, bytes)
-    };
+    let mut response = if known { respond(StatusCode::NOT_MODIFIED, JSON) } else { answer.await? };
     response.headers_mut().insert(ETAG, etag);
     response.headers_mut().append(VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
+}
+
+/// A document as it is held for clients that read gzip.
+fn whole(document: Document, media_type: &'static str, gzip: bool) -> Response<Body> {
+    let mut response = respond(StatusCode::OK, media_type);
+    *response.body_mut() = if gzip && document.len() > GZIP_THRESHOLD {
+        response::compressed(response.headers_mut());
+        Body::Chunks(Box::new(document.gzip()))
+    } else {
+        response::on_a_thread(document.plain())
+    };
     response
 }

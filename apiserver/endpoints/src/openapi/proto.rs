@@ -50,19 +50,23 @@ impl Message {
     }
 }
 
-/// The document of a v2 value.
-pub(super) fn document(value: &Value) -> Vec<u8> {
+/// The document up to its definitions, which take so many bytes.
+pub(super) fn head(version: &str, definitions: usize) -> Vec<u8> {
     let mut document = Message::default();
     document.bytes(1, b"2.0");
     let mut info = Message::default();
-    info.text(1, value.pointer("/info/title"));
-    info.text(2, value.pointer("/info/version"));
+    info.bytes(1, b"Kubernetes");
+    info.bytes(2, version.as_bytes());
     document.message(2, info);
     document.message(8, Message::default());
-    if let Some(definitions) = value.get("definitions").and_then(Value::as_object) {
-        document.message(9, named(definitions));
-    }
+    document.varint(9 << 3 | 2);
+    document.varint(definitions as u64);
     document.0
+}
+
+/// Some of the definitions.
+pub(super) fn definitions(definitions: &Map<String, Value>) -> Vec<u8> {
+    named(definitions).0
 }
 
 /// A message of named schemas (`Definitions`, `Properties`).
@@ -149,12 +153,9 @@ mod tests {
 
     #[test]
     fn a_document_is_the_message_that_gnostic_reads() {
-        let value = json!({
-            "info": {"title": "K", "version": "v1"},
-            "definitions": {"a.B": {"type": "object", "properties": {"c": {"$ref": "#/definitions/d"}}}},
-        });
+        let value = json!({"a.B": {"type": "object", "properties": {"c": {"$ref": "#/definitions/d"}}}});
         let mut expected = Vec::new();
-        expected.extend_from_slice(b"\x0a\x032.0\x12\x07\x0a\x01K\x12\x02v1\x42\x00");
+        expected.extend_from_slice(b"\x0a\x032.0\x12\x10\x0a\x0aKubernetes\x12\x02v1\x42\x00");
         let property = b"\x0a\x01c\x12\x11\x0a\x0f#/definitions/d";
         let mut schema = b"\xb2\x01\x08\x0a\x06object\xca\x01".to_vec();
         schema.push(property.len() as u8 + 2);
@@ -165,6 +166,7 @@ mod tests {
         entry.extend_from_slice(&schema);
         expected.extend_from_slice(&[0x4a, entry.len() as u8 + 2, 0x0a, entry.len() as u8]);
         expected.extend_from_slice(&entry);
-        assert_eq!(document(&value), expected);
+        let definitions = definitions(value.as_object().unwrap());
+        assert_eq!([head("v1", definitions.len()), definitions].concat(), expected);
     }
 }

@@ -13,13 +13,17 @@ const PREFIX: &str = "\"#/components/schemas/";
 
 /// The definition name of a row's kind.
 pub(super) fn kind_name(row: &Row) -> String {
-    name_of(&row.gvk()).unwrap_or_else(|| custom(row).kind.0)
+    name_of(&row.gvk()).unwrap_or_else(|| custom_name(row, &row.kind))
+}
+
+fn custom_name(row: &Row, kind: &str) -> String {
+    schema::openapi::definition_name(&row.gvr.group, &row.gvr.version, kind)
 }
 
 /// The definition name of a row's lists.
 pub(super) fn list_name(row: &Row) -> String {
     if row.is_custom() {
-        return custom(row).list.0;
+        return custom_name(row, &row.list_kind);
     }
     let gvk = apimachinery::gvk::GroupVersionKind { kind: row.list_kind.clone(), ..row.gvk() };
     name_of(&gvk).unwrap_or_else(|| kind_name(row))
@@ -42,7 +46,7 @@ pub(super) fn custom_v2(row: &Row) -> Published {
 
 fn published(row: &Row, publish: impl Fn(&CustomKind<'_>) -> Published) -> Published {
     let source = match &row.schema {
-        SchemaSource::Crd(schema) => Some(&*schema.source),
+        SchemaSource::Crd(schema) => Some(schema.value()),
         _ => None,
     };
     let selectable: Vec<&str> = row.selectable.labels().collect();
@@ -52,7 +56,7 @@ fn published(row: &Row, publish: impl Fn(&CustomKind<'_>) -> Published) -> Publi
         kind: &row.kind,
         list_kind: &row.list_kind,
         plural: &row.gvr.resource,
-        schema: source,
+        schema: source.as_ref(),
         preserve_unknown_fields: matches!(row.schema, SchemaSource::Preserving),
         selectable_fields: &selectable,
     })

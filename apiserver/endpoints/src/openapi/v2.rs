@@ -1,50 +1,112 @@
-//! The document in OpenAPI v2 (Swagger), for clients that know no other.
+//! The document in OpenAPI v2 (Swagger), for clients that know no other. It is put together from parts: one of all built-in
+//! kinds, and one of each custom resource in each version, which is made again only when that changes.
 
-use registry::Table;
+use std::sync::{Arc, OnceLock};
+
+use registry::Row;
 use serde_json::{Map, Value, json};
 
+use super::compressed::{Document, Piece};
 use super::operations::{self, Operation};
-use super::{schemas, v3};
+use super::{proto, schemas, v3};
 
-/// The document of all rows.
-pub(super) fn value(table: &Table, title: &v3::Title) -> Value {
-    let rows = table.rows();
-    let mut definitions = Map::new();
-    for (name, json) in schemas::closure(rows) {
+/// What rows add to the document.
+#[derive(Default)]
+pub(super) struct Part {
+    json: OnceLock<JsonPart>,
+    proto: OnceLock<Arc<Piece>>,
+}
+
+struct JsonPart {
+    definitions: Arc<Piece>,
+    paths: Arc<Piece>,
+}
+
+/// Rows with their part: all built-in ones, or one custom one.
+pub(super) struct Described {
+    pub rows: Vec<Arc<Row>>,
+    pub part: Arc<Part>,
+}
+
+impl Described {
+    fn is_custom(&self) -> bool {
+        self.rows.iter().all(|row| row.is_custom())
+    }
+
+    fn definitions(&self) -> Map<String, Value> {
+        if !self.is_custom() {
+            return builtin_definitions(&self.rows);
+        }
+        let published = self.rows.iter().map(|row| schemas::custom_v2(row));
+        published.flat_map(|published| [published.kind, published.list]).collect()
+    }
+
+    fn json(&self) -> &JsonPart {
+        self.part.json.get_or_init(|| JsonPart {
+            definitions: self.members(self.definitions()),
+            paths: self.members(self.rows.iter().flat_map(|row| paths(row)).collect()),
+        })
+    }
+
+    /// The members of an object, which follow others where they are a custom resource's.
+    fn members(&self, map: Map<String, Value>) -> Arc<Piece> {
+        let text = Value::Object(map).to_string();
+        let members = text.get(1..text.len() - 1).unwrap_or_default();
+        if self.is_custom() { Piece::new(format!(",{members}").as_bytes()) } else { Piece::new(members.as_bytes()) }
+    }
+
+    fn proto(&self) -> Arc<Piece> {
+        self.part.proto.get_or_init(|| Piece::new(&proto::definitions(&self.definitions()))).clone()
+    }
+}
+
+/// The document as JSON. The part of the built-in kinds comes first.
+pub(super) fn json(all: &[Described], title: &v3::Title) -> Document {
+    let between = json!({ "title": "Kubernetes", "version": title.version });
+    let security = json!({
+        "BearerToken": { "description": "Bearer Token authentication", "in": "header", "name": "authorization", "type": "apiKey" },
+    });
+    let mut pieces = vec![Piece::new(br#"{"definitions":{"#)];
+    pieces.extend(all.iter().map(|described| described.json().definitions.clone()));
+    pieces.push(Piece::new(format!(r#"}},"info":{between},"paths":{{"#).as_bytes()));
+    pieces.extend(all.iter().map(|described| described.json().paths.clone()));
+    let rest = format!(r#"}},"security":[{{"BearerToken":[]}}],"securityDefinitions":{security},"swagger":"2.0"}}"#);
+    pieces.push(Piece::new(rest.as_bytes()));
+    Document::new(pieces)
+}
+
+/// The document as gnostic's message.
+pub(super) fn message(all: &[Described], title: &v3::Title) -> Document {
+    let parts: Vec<Arc<Piece>> = all.iter().map(Described::proto).collect();
+    let head = proto::head(&title.version, parts.iter().map(|part| part.len()).sum());
+    Document::new(std::iter::once(Piece::new(&head)).chain(parts).collect())
+}
+
+fn builtin_definitions(rows: &[Arc<Row>]) -> Map<String, Value> {
+    let read = |(name, json): (String, String)| {
         let mut value: Value = serde_json::from_str(&json).unwrap_or_default();
         schemas::to_v2(&mut value);
-        definitions.insert(name, value);
-    }
-    let mut paths = Map::new();
-    for row in rows {
-        if row.is_custom() {
-            let published = schemas::custom_v2(row);
-            definitions.extend([published.kind, published.list]);
+        (name, value)
+    };
+    schemas::closure(rows).into_iter().map(read).collect()
+}
+
+fn paths(row: &Row) -> Vec<(String, Value)> {
+    let tag = operations::tag(row);
+    let describe = |path: operations::Path| {
+        let mut item = Map::new();
+        for operation in &path.operations {
+            item.insert(operation.method.into(), describe(operation, &tag, row.is_custom()));
         }
-        for path in operations::of(row) {
-            let mut item = Map::new();
-            for operation in &path.operations {
-                item.insert(operation.method.into(), describe(operation, &operations::tag(row), row.is_custom()));
-            }
-            let parameters: Vec<Value> = path
-                .path_parameters
-                .iter()
-                .map(|name| json!({ "name": name, "in": "path", "required": true, "type": "string", "uniqueItems": true }))
-                .collect();
-            item.insert("parameters".into(), parameters.into());
-            paths.insert(path.path, item.into());
-        }
-    }
-    json!({
-        "swagger": "2.0",
-        "info": { "title": "Kubernetes", "version": title.version },
-        "paths": paths,
-        "definitions": definitions,
-        "securityDefinitions": {
-            "BearerToken": { "description": "Bearer Token authentication", "in": "header", "name": "authorization", "type": "apiKey" },
-        },
-        "security": [{ "BearerToken": [] }],
-    })
+        let parameters: Vec<Value> = path
+            .path_parameters
+            .iter()
+            .map(|name| json!({ "name": name, "in": "path", "required": true, "type": "string", "uniqueItems": true }))
+            .collect();
+        item.insert("parameters".into(), parameters.into());
+        (path.path, item.into())
+    };
+    operations::of(row).into_iter().map(describe).collect()
 }
 
 fn describe(operation: &Operation, tag: &str, custom: bool) -> Value {

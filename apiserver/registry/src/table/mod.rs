@@ -1,15 +1,18 @@
 //! The resource table: what is served, under which names, and where it is kept. Immutable; the registry swaps it whole.
 
 mod builtin;
+mod custom_schema;
 mod row;
 mod versions;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use crate::crd::Definition;
+pub use custom_schema::CustomSchema;
 pub use row::{Column, Origin, Row, ScalePaths, SchemaSource, Subresource};
 use serde::Deserialize;
-pub use versions::{Conversion, CustomSchema, Versions};
+pub use versions::{Conversion, Versions};
 
 /// A group and its versions.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -26,6 +29,8 @@ pub struct Table {
     rows: Vec<Arc<Row>>,
     /// Resource name to the rows of that name (few), so that a look-up makes no key.
     index: HashMap<String, Vec<usize>>,
+    /// The name of a definition to its rows.
+    definitions: HashMap<String, Vec<usize>>,
     groups: Vec<Group>,
     /// The first of `groups` that comes from custom resources.
     custom_from: usize,
@@ -41,10 +46,14 @@ impl Table {
 
     fn assemble(rows: Vec<Arc<Row>>, groups: Vec<Group>) -> Self {
         let mut index: HashMap<String, Vec<usize>> = HashMap::with_capacity(rows.len());
+        let mut definitions: HashMap<String, Vec<usize>> = HashMap::new();
         for (at, row) in rows.iter().enumerate() {
             index.entry(row.gvr.resource.clone()).or_default().push(at);
+            if let Origin::Crd { name, .. } = &row.origin {
+                definitions.entry(name.clone()).or_default().push(at);
+            }
         }
-        Self { rows, index, custom_from: groups.len(), groups }
+        Self { rows, index, definitions, custom_from: groups.len(), groups }
     }
 
     /// The row of a resource (no subresource in `resource`).
@@ -73,7 +82,24 @@ impl Table {
 
     /// Whether the definition of that name has rows.
     pub fn has_crd(&self, name: &str) -> bool {
-        self.rows.iter().any(|row| matches!(&row.origin, Origin::Crd { name: known, .. } if known == name))
+        self.definitions.contains_key(name)
+    }
+
+    /// Whether the rows of a definition are those it would have now. If so they hold on to its newest bytes, and let go of
+    /// those they were made from.
+    pub fn serves(&self, definition: &Definition) -> bool {
+        let Origin::Crd { name, .. } = definition.origin() else { return false };
+        let mut rows = self.rows_of_crd(name).peekable();
+        let Some(first) = rows.peek().map(|row| row.versions.clone()) else { return false };
+        let same = rows.all(|row| row.origin == *definition.origin() && row.terminating == definition.is_terminating());
+        if same && let Some(versions) = first {
+            versions.move_to(definition);
+        }
+        same
+    }
+
+    fn rows_of_crd(&self, name: &str) -> impl Iterator<Item = &Arc<Row>> {
+        self.definitions.get(name).into_iter().flatten().filter_map(|&at| self.rows.get(at))
     }
 
     /// This table without the rows of the definition `name`.
@@ -81,30 +107,32 @@ impl Table {
         self.with_crd(name, Vec::new())
     }
 
-    /// A table in which the rows of the definition `name` are these. Groups of custom resources follow the built-in ones, by
-    /// name; their versions are in upstream's order (`v1` before `v1beta1`).
+    /// [`Table::with_crds`] for one definition.
     pub fn with_crd(&self, name: &str, custom: Vec<Arc<Row>>) -> Self {
-        let is_custom = |row: &Row| matches!(row.origin, Origin::Crd { .. });
-        let is_replaced = |row: &Row| matches!(&row.origin, Origin::Crd { name: known, .. } if known == name);
-        // Where the definition means the same as before, the store and the watches on it go on.
-        let present: Vec<&Arc<Row>> = self.rows.iter().filter(|row| is_replaced(row)).collect();
-        let same = !custom.is_empty()
-            && present.len() == custom.len()
-            && present.iter().zip(&custom).all(|(old, new)| old.origin == new.origin);
-        if same && present.iter().zip(&custom).all(|(old, new)| old.terminating == new.terminating) {
-            return self.clone();
-        }
-        let store = present.first().filter(|_| same).and_then(|row| row.store.clone());
-        let custom = custom.into_iter().map(|row| match &store {
-            Some(store) => Arc::new(row.with_store(store.clone())),
-            None => row,
-        });
+        self.with_crds(&BTreeMap::from([(name.to_owned(), custom)]))
+    }
+
+    /// A table in which the rows of these definitions, by their names, are these. Groups of custom resources follow the built-in
+    /// ones, by name; their versions are in upstream's order (`v1` before `v1beta1`).
+    ///
+    /// Where a definition means the same as before, its stores and the watches on it go on.
+    pub fn with_crds(&self, changes: &BTreeMap<String, Vec<Arc<Row>>>) -> Self {
+        let is_replaced =
+            |row: &Row| matches!(&row.origin, Origin::Crd { name, .. } if changes.contains_key(name.as_str()));
         let mut others: Vec<Arc<Row>> =
-            self.rows.iter().filter(|row| is_custom(row) && !is_replaced(row)).cloned().collect();
-        others.extend(custom);
+            self.rows.iter().filter(|row| row.is_custom() && !is_replaced(row)).cloned().collect();
+        for (name, rows) in changes {
+            others.extend(rows.iter().map(|row| {
+                match self.rows_of_crd(name).find(|old| old.origin == row.origin && old.gvr == row.gvr) {
+                    Some(old) if old.terminating == row.terminating => old.clone(),
+                    Some(old) => Arc::new(old.ending(row.terminating)),
+                    None => row.clone(),
+                }
+            }));
+        }
 
         let mut groups: Vec<Group> = self.groups.iter().take(self.custom_from).cloned().collect();
-        let mut of_group: std::collections::BTreeMap<&str, Vec<String>> = std::collections::BTreeMap::new();
+        let mut of_group: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for row in &others {
             let versions = of_group.entry(&row.gvr.group).or_default();
             if !versions.contains(&row.gvr.version) {
@@ -113,13 +141,13 @@ impl Table {
         }
         for (group, mut versions) in of_group {
             versions.sort_by_key(|version| std::cmp::Reverse(crate::version::priority(version)));
-            match groups.iter_mut().find(|known| known.name == group) {
+            match groups[..self.custom_from].iter_mut().find(|known| known.name == group) {
                 // A definition may not add to a built-in group that is protected, but may to others.
                 Some(known) => known.versions.extend(versions.into_iter().filter(|v| !self.builtin_has(group, v))),
                 None => groups.push(Group { name: group.to_owned(), versions }),
             }
         }
-        let mut rows: Vec<Arc<Row>> = self.rows.iter().filter(|row| !is_custom(row)).cloned().collect();
+        let mut rows: Vec<Arc<Row>> = self.rows.iter().filter(|row| !row.is_custom()).cloned().collect();
         others.sort_by(|a, b| {
             let version = |row: &Row| crate::version::priority(&row.gvr.version);
             (&a.gvr.group, version(b), &a.gvr.resource).cmp(&(&b.gvr.group, version(a), &b.gvr.resource))

@@ -6,7 +6,7 @@ use apimachinery::gvk::{GroupKind, GroupResource, GroupVersion, GroupVersionKind
 use schema::Schema;
 use serde::Deserialize;
 
-use super::versions::{CustomSchema, Versions};
+use super::{CustomSchema, Versions};
 use crate::conversion::Converted;
 use crate::selectable::Selectable;
 use crate::store::Store;
@@ -209,9 +209,9 @@ impl Row {
         self.verbs.iter().map(String::as_str).filter(move |verb| !hidden(verb))
     }
 
-    /// The same row over another store.
-    pub(crate) fn with_store(&self, store: Arc<Store>) -> Self {
-        Self { store: Some(store), ..self.clone() }
+    /// The same row of a definition whose deletion began, or did not.
+    pub(super) fn ending(&self, terminating: bool) -> Self {
+        Self { terminating, ..self.clone() }
     }
 
     /// Whether the row comes from a CustomResourceDefinition.

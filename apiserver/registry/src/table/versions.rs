@@ -7,27 +7,9 @@ use apimachinery::gvk::GroupVersion;
 use schema::Schema;
 use serde_json::{Value, json};
 
+use super::CustomSchema;
 use crate::conversion::Webhook;
-
-/// The `openAPIV3Schema` of a definition's version.
-#[derive(Debug)]
-pub struct CustomSchema {
-    /// As the definition states it.
-    pub source: Arc<Value>,
-    compiled: OnceLock<Schema>,
-}
-
-impl CustomSchema {
-    /// One that is compiled when first asked for.
-    pub fn new(source: Value) -> Self {
-        Self { source: Arc::new(source), compiled: OnceLock::new() }
-    }
-
-    /// The compiled schema.
-    pub fn compiled(&self) -> Schema {
-        self.compiled.get_or_init(|| Schema::of_crd(&self.source)).clone()
-    }
-}
+use crate::crd::Definition;
 
 /// How objects get from one version to another.
 #[derive(Debug)]
@@ -79,6 +61,15 @@ impl Versions {
             Some((_, Some(schema))) => schema.compiled(),
             Some((_, None)) => Schema::preserving(),
             None => nothing_known(),
+        }
+    }
+
+    /// Keeps the schemas where they stand in the newest bytes of their definition, whose spec is the same.
+    pub(super) fn move_to(&self, definition: &Definition) {
+        for ((_, schema), text) in self.versions.iter().zip(definition.schemas()) {
+            if let (Some(schema), Some(text)) = (schema, text) {
+                schema.move_to(text);
+            }
         }
     }
 

@@ -16,7 +16,7 @@ fn widget(name: &str) -> Value {
 
 impl Server {
     fn publish(&self, definition: &Value) {
-        let rows = crd::rows_for(definition).unwrap();
+        let rows = crd::Definition::of(definition).unwrap().rows().unwrap();
         self.registry.update_table(|table| table.with_crd("widgets.example.com", rows.clone()));
     }
 }
@@ -73,7 +73,7 @@ async fn instances_are_reached_though_no_version_is_served() {
     server.publish(&unserved);
     assert!(server.registry.table().row("example.com", "v1", "widgets").is_none());
 
-    let row = crd::stored_row(&unserved).unwrap();
+    let row = crd::Definition::of(&unserved).unwrap().stored_row().unwrap();
     let all = Target::new(row.clone(), "", "");
     let listed = server.registry.list(&server.ctx, &all, &ListOptions::default()).await.unwrap();
     assert_eq!(listed.items.len(), 1);

@@ -6,7 +6,7 @@ mod evaluate;
 mod field_path;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use apimachinery::field::{ErrorList, Path};
 use cel::{CompileError, DeclType, Program, Variables, Wanted};
@@ -18,21 +18,24 @@ pub use evaluate::Outcome;
 /// The rules of a schema, made ready when they are first needed.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    schema: Value,
+    /// The schema as JSON until the rules are ready: the tree of values takes ten times as much.
+    schema: Mutex<Box<str>>,
     ready: OnceLock<Option<Validator>>,
 }
 
 impl Rules {
     /// Those of an `openAPIV3Schema`; `None` if it has none anywhere.
     pub(crate) fn of(schema: &Value) -> Option<Self> {
-        has_rules(schema).then(|| Self { schema: schema.clone(), ready: OnceLock::new() })
+        has_rules(schema).then(|| Self { schema: Mutex::new(schema.to_string().into()), ready: OnceLock::new() })
     }
 
     /// The rules, made ready.
     fn validator(&self) -> Option<&Validator> {
         let ready = || {
-            let decl = DeclType::of_schema(&self.schema, SELF_TYPE, true);
-            Validator::of(&self.schema, decl.as_ref())
+            let text = std::mem::take(&mut *self.schema.lock().unwrap_or_else(PoisonError::into_inner));
+            let schema = apimachinery::json::parse(text.as_bytes()).ok()?;
+            let decl = DeclType::of_schema(&schema, SELF_TYPE, true);
+            Validator::of(&schema, decl.as_ref())
         };
         self.ready.get_or_init(ready).as_ref()
     }

@@ -243,7 +243,7 @@ impl Walk<'_> {
             return Some(self.invalid(text, format!("{} in body should be at least {min} chars long", self.name)));
         }
         let pattern = constraints.pattern.as_ref()?;
-        let wanted = match &pattern.regex {
+        let wanted = match pattern.regex() {
             Ok(regex) if regex.is_match(text) => return None,
             Ok(_) => pattern.text.to_string(),
             Err(why) => format!("{}, but pattern is invalid: {why}", pattern.text),
