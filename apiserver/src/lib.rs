@@ -4,6 +4,7 @@
 //! (certificates, the first objects), publishes the custom resources and serves until it is told to stop.
 
 pub mod bootstrap;
+mod client_trust;
 pub mod command;
 pub mod config;
 mod crd;
@@ -15,8 +16,8 @@ mod kubernetes_service;
 pub mod options;
 pub mod pki;
 mod run;
+mod service_accounts;
 mod store;
-mod tokens;
 
 pub use config::Config;
 pub use error::Error;

@@ -12,8 +12,12 @@ use clap::Args;
 
 use registry::allocation::Ranges;
 
+pub use authentication::AuthenticationOptions;
+
 use crate::config::Config;
 use crate::error::Error;
+
+mod authentication;
 
 /// The port where none is asked for.
 pub const DEFAULT_PORT: u16 = 6443;
@@ -144,6 +148,10 @@ pub struct Options {
     )]
     pub anonymous_auth: bool,
 
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub authentication: AuthenticationOptions,
+
     /// Let containers be privileged
     #[arg(
         long, default_value_t = false, num_args = 0..=1, default_missing_value = "true", require_equals = true,
@@ -210,6 +218,7 @@ impl Options {
         if !self.etcd_prefix.starts_with('/') {
             return Err(Error::Options(format!("--etcd-prefix: {:?} does not begin with /", self.etcd_prefix)));
         }
+        self.authentication.check()?;
         let ranges = self.ranges()?;
         Ok(Config::new(self, ranges))
     }
@@ -297,6 +306,11 @@ mod tests {
             (&["--etcd-prefix", "registry"][..], "registry"),
             (&["--service-cluster-ip-range", "10.0.0.0/24,10.1.0.0/24"][..], "second block"),
             (&["--service-node-port-range", "2-1"][..], "2-1"),
+            (&["--service-account-issuer", "a", "--service-account-issuer", "a"][..], "already specified"),
+            (&["--service-account-issuer", ""][..], "empty string"),
+            (&["--service-account-lookup=false"][..], "service-account-lookup"),
+            (&["--service-account-max-token-expiration", "59m"][..], "between 1 hour"),
+            (&["--requestheader-username-headers", "a b"][..], "a b"),
         ] {
             let error = options(arguments).unwrap().complete().err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(words), "{arguments:?}: {error}");

@@ -14,6 +14,7 @@ use admission::runtime_class::RuntimeClass;
 use admission::storage_object_in_use_protection::StorageObjectInUseProtection;
 use admission::taint_nodes_by_condition::TaintNodesByCondition;
 use admission::{Chain, Lister, Plugin, webhook};
+use authentication::token_file::{self, TokenFile};
 use endpoints::authentication::Authenticator;
 use endpoints::authorization::{Everyone, Privileged, Union};
 use endpoints::health::Check;
@@ -27,11 +28,13 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
+use crate::client_trust::ClientTrust;
 use crate::config::Config;
 use crate::error::Error;
 use crate::identity::{ADMIN, OPERATORS};
 use crate::pki::{Authority, Leaf, Pair};
-use crate::{bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store, tokens};
+use crate::service_accounts::ServiceAccounts;
+use crate::{bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store};
 
 /// What a server says when it answers requests.
 #[derive(Clone, Debug)]
@@ -71,7 +74,8 @@ pub async fn run(
     let url = format!("https://{advertised}");
 
     let authority = Authority::open(&config.cert_dir())?;
-    let tls = tls(&config, &authority, host)?;
+    let trust = ClientTrust::open(&config, &authority)?;
+    let tls = tls(&config, &authority, host, &trust)?;
     write_kubeconfigs(&config, &authority, &url)?;
 
     let store = store::open(&config).await?;
@@ -92,7 +96,11 @@ pub async fn run(
     let crds = crd::Controller::start(registry.clone()).await.map_err(prepare)?;
 
     let mut server = endpoints::Config::new(registry.clone());
-    let authenticator = authenticator(&config)?.anonymous(options.anonymous_auth);
+    let accounts = ServiceAccounts::open(&config)?;
+    registry.set_token_issuer(Arc::new(accounts.issuer(&config)));
+    server.openid = accounts.openid(&config, &advertised.to_string()).map(Arc::new);
+    let authenticator = authenticator(&config, &accounts, &registry)?;
+    trust.apply(&authenticator)?;
     server.authorizer = Arc::new(Union(vec![
         Arc::new(Privileged::new(Vec::new(), OPERATORS.iter().map(|operator| operator.user.to_owned()).collect())),
         Arc::new(Everyone),
@@ -112,6 +120,7 @@ pub async fn run(
 
     let tasks = TaskTracker::new();
     tasks.spawn(crds.run(stop.clone()));
+    tasks.spawn(trust.publish(registry.clone(), stop.clone()));
     if !options.etcd_compaction_interval.is_zero() {
         tasks.spawn(storage::compactor::run(store.clone(), options.etcd_compaction_interval, stop.clone()));
     }
@@ -160,9 +169,20 @@ fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
     }
 }
 
-fn authenticator(config: &Config) -> Result<Authenticator, Error> {
-    let users = config.options().token_auth_file.as_deref().map(tokens::read).transpose()?;
-    Ok(Authenticator::new(users.unwrap_or_default()))
+fn authenticator(
+    config: &Config,
+    accounts: &ServiceAccounts,
+    registry: &Arc<Registry>,
+) -> Result<Authenticator, Error> {
+    let options = config.options();
+    let audiences = options.authentication.audiences();
+    let mut authenticator = Authenticator::new(audiences.clone()).anonymous(options.anonymous_auth);
+    if let Some(file) = &options.token_auth_file {
+        let users = token_file::parse(&files::read(file)?);
+        let users = users.map_err(|problem| Error::Tokens { file: file.display().to_string(), problem })?;
+        authenticator = authenticator.with(Arc::new(TokenFile::new(users, audiences)));
+    }
+    Ok(accounts.authenticators(registry).into_iter().fold(authenticator, Authenticator::with))
 }
 
 fn store_check(store: &Arc<dyn Storage>) -> Check {
@@ -184,7 +204,12 @@ const SERVING_NAMES: [&str; 7] = [
     "::1",
 ];
 
-fn tls(config: &Config, authority: &Authority, host: IpAddr) -> Result<Arc<rustls::ServerConfig>, Error> {
+fn tls(
+    config: &Config,
+    authority: &Authority,
+    host: IpAddr,
+    trust: &ClientTrust,
+) -> Result<Arc<rustls::ServerConfig>, Error> {
     let options = config.options();
     let (chain, key) = match (&options.tls_cert_file, &options.tls_private_key_file) {
         (Some(certificate), Some(key)) => (
@@ -199,14 +224,11 @@ fn tls(config: &Config, authority: &Authority, host: IpAddr) -> Result<Arc<rustl
             (certificates(&pair.certificate, "apiserver.crt")?, private_key(&pair.key, "apiserver.key")?)
         }
     };
-    let mut client_cas = certificates(authority.certificate(), "ca.crt")?;
-    if let Some(file) = &options.client_ca_file {
-        client_cas.extend(certificates(&files::read(file)?, &file.display().to_string())?);
-    }
-    Ok(endpoints::tls::server_config(chain, key, client_cas)?)
+    Ok(endpoints::tls::server_config(chain, key, trust.certificates())?)
 }
 
-fn certificates(pem: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
+/// The certificates of a PEM text, of which there is to be one at least.
+pub(crate) fn certificates(pem: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
     let problem = |problem: String| Error::Pem { file: file.to_owned(), problem };
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
     match certificates {

@@ -17,6 +17,7 @@ mod indent;
 pub mod metrics;
 mod negotiation;
 mod openapi;
+mod openid;
 mod options;
 mod protobuf;
 pub mod query;

@@ -13,7 +13,7 @@ use crate::handlers::{self, Call};
 use crate::negotiation;
 use crate::response::page_not_found;
 use crate::server::{Connection, Exchange, Server};
-use crate::{discovery, health, metrics, openapi, version};
+use crate::{discovery, health, metrics, openapi, openid, version};
 
 /// Answers a request that passed the filters.
 pub(crate) async fn route(
@@ -35,6 +35,7 @@ pub(crate) async fn route(
         "version" if matches!(path, "/version" | "/version/") => version::serve(server, exchange),
         "metrics" if path == "/metrics" => Ok(metrics::serve(&server.config.metrics, &exchange.parts.headers)),
         "openapi" => openapi::serve(server, exchange).await,
+        ".well-known" | "openid" => openid::serve(server, exchange).await,
         _ => Ok(page_not_found()),
     }
 }

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::authentication;
+use crate::authentication::Peer;
 use crate::body::{Body, RequestBody};
 use crate::filters::flow_control::Place;
 use crate::server::{Connection, Server};
@@ -122,10 +122,10 @@ async fn accept(
         }
     };
     let session = stream.get_ref().1;
-    let certificate = session.peer_certificates().and_then(|chain| chain.first());
-    let certificate = certificate.and_then(authentication::certificate_user).map(Arc::new);
+    let chain = session.peer_certificates().unwrap_or_default();
+    let shown = Arc::new(Peer::new(chain.iter().map(|certificate| certificate.clone().into_owned()).collect()));
     let http2 = session.alpn_protocol() == Some(b"h2");
-    let peer = Connection { remote, certificate, closing: stop };
+    let peer = Connection { remote, peer: shown, closing: stop };
     let served = if http2 { http2_connection(stream, server, peer).await } else { http1(stream, server, peer).await };
     if let Err(error) = served {
         tracing::debug!(%remote, error = %Chain(&error), "connection ended");

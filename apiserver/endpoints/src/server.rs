@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use apimachinery::status::StatusError;
 use apimachinery::user::UserInfo;
+use authentication::openid::Metadata;
 use futures::FutureExt;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use registry::{Registry, Warnings};
 use tokio_util::sync::CancellationToken;
 
-use crate::authentication::Authenticator;
+use crate::authentication::{AUDIENCE, Authenticator, Peer};
 use crate::authorization::{self, Authorizer, Decision};
 use crate::body::{Body, RequestBody};
 use crate::filters::flow_control::{self, FlowControl};
@@ -36,6 +37,8 @@ pub struct Config {
     pub registry: Arc<Registry>,
     /// Who sends a request.
     pub authenticator: Authenticator,
+    /// What tells others how to verify this server's tokens.
+    pub openid: Option<Arc<Metadata>>,
     /// Whether it may.
     pub authorizer: Arc<dyn Authorizer>,
     /// Who is told of finished requests.
@@ -66,7 +69,8 @@ impl Config {
         use crate::authorization::{Everyone, Privileged, Union};
         Self {
             registry,
-            authenticator: Authenticator::new(Default::default()),
+            authenticator: Authenticator::new(vec![AUDIENCE.to_owned()]),
+            openid: None,
             authorizer: Arc::new(Union(vec![Arc::new(Privileged::new(Vec::new(), Vec::new())), Arc::new(Everyone)])),
             audit: None,
             health: Health::new(),
@@ -87,8 +91,8 @@ impl Config {
 pub struct Connection {
     /// The client's address.
     pub remote: SocketAddr,
-    /// The user of the verified client certificate, if one was sent.
-    pub certificate: Option<Arc<UserInfo>>,
+    /// What the client has shown.
+    pub peer: Arc<Peer>,
     /// Cancelled when the server stops: watches end.
     pub closing: CancellationToken,
 }
@@ -198,9 +202,14 @@ impl Server {
     ) -> Result<Response<Body>, StatusError> {
         // 1. request info: read in `handle`, for it also names the request in metrics.
         // 2. authentication
+        let authenticator = &self.config.authenticator;
+        let user = authenticator.authenticate(&exchange.parts.headers, &connection.peer, &exchange.warnings).await;
+        let user = user.map_err(|error| {
+            tracing::warn!(remote = %connection.remote, %error, "unable to authenticate the request");
+            StatusError::unauthorized("Unauthorized")
+        })?;
+        authenticator.strip(&mut exchange.parts.headers);
         let headers = &exchange.parts.headers;
-        let user = self.config.authenticator.authenticate(headers, connection.certificate.as_ref()).await;
-        let user = user.ok_or_else(|| StatusError::unauthorized("Unauthorized"))?;
         // 3. audit: the event is recorded in `handle`, when the answer is known.
         exchange.user = Some(user.clone());
         // 4. flow control

@@ -45,7 +45,7 @@ async fn fixture() -> Fixture {
     let admin = UserInfo::new("admin", ["system:masters", "system:authenticated"]);
     let connection = Connection {
         remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1),
-        certificate: Some(Arc::new(admin)),
+        peer: Arc::new(Peer::assumed(admin)),
         closing: CancellationToken::new(),
     };
     let fixture = Fixture { server, connection, _folder: folder };
@@ -321,7 +321,7 @@ fn every_built_in_kind_has_a_protobuf_form() {
 #[tokio::test]
 async fn only_who_may_gets_in() {
     let mut fixture = fixture().await;
-    fixture.connection.certificate = None;
+    fixture.connection.peer = Arc::default();
     let anonymous = fixture.get("/api/v1/namespaces/default/pods").await;
     let message = r#"pods is forbidden: User "system:anonymous" cannot list resource "pods" in API group "" in the namespace "default""#;
     assert_eq!((anonymous.code, anonymous.message().as_str()), (403, message));

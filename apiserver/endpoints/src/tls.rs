@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{DigitallySignedStruct, DistinguishedName, RootCertStore, SignatureScheme};
 
 /// Why TLS cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +19,9 @@ pub enum Error {
     ClientCa(String),
 }
 
-/// HTTP/2 and HTTP/1.1 over TLS 1.2 and 1.3 with this certificate chain. Client certificates are asked for, may be
-/// left out, and must be signed by one of `client_cas` if sent.
+/// HTTP/2 and HTTP/1.1 over TLS 1.2 and 1.3 with this certificate chain. Client certificates are asked for, those of
+/// `client_cas` by name, and may be left out. A client has to have the key of the one it shows; whether the certificate is good
+/// is found out with its requests ([`crate::authentication`]).
 pub fn server_config(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -35,15 +38,59 @@ pub fn server_config(
         for ca in client_cas {
             roots.add(ca).map_err(|error| Error::ClientCa(error.to_string()))?;
         }
-        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-            .allow_unauthenticated()
-            .build()
-            .map_err(|error| Error::ClientCa(error.to_string()))?;
-        builder.with_client_cert_verifier(verifier)
+        builder.with_client_cert_verifier(Arc::new(AnyCertificate { subjects: roots.subjects(), provider }))
     };
     let mut config = builder.with_single_cert(chain, key).map_err(Error::Serving)?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     // Small tickets, no early data: a session resumes but is never replayed.
     config.max_early_data_size = 0;
     Ok(Arc::new(config))
+}
+
+/// Takes any certificate whose key the client has.
+#[derive(Debug)]
+struct AnyCertificate {
+    subjects: Vec<DistinguishedName>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        false
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.subjects
+    }
+
+    fn verify_client_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signature, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -16,7 +16,7 @@ use crate::registry::Registry;
 use crate::reviews;
 use crate::served::{Served, Written};
 use crate::subresource::View;
-use crate::{GetOptions, ListOptions, RequestContext, Target};
+use crate::{GetOptions, ListOptions, RequestContext, Target, token_request};
 
 /// Does what a POST to a subresource, or of a kind that is not kept, asks.
 pub(crate) async fn create(
@@ -36,6 +36,7 @@ pub(crate) async fn create(
             bind(registry, ctx, &pod, object, options).await
         }
         ("", "pods", "eviction") => evict(registry, ctx, target, object, options).await,
+        ("", "serviceaccounts", "token") => token_request::create(registry, ctx, target, object, options).await,
         _ => match reviews::create(registry, ctx, target, object, options).await {
             Some(answered) => answered,
             None => Err(StatusError::method_not_supported(&row.group_resource(), "create")),
@@ -52,8 +53,16 @@ pub(crate) async fn admit(
     options: &CreateOptions,
 ) -> Result<Value, StatusError> {
     let chain = registry.admission();
+    let mut attributes = attributes(ctx, target, object, options);
+    chain.admit(&mut attributes, &ctx.warnings).await?;
+    chain.validate(&attributes, &ctx.warnings).await?;
+    Ok(attributes.object.unwrap_or_default())
+}
+
+/// The creation of an object that is not kept, as admission sees it.
+pub(crate) fn attributes(ctx: &RequestContext, target: &Target, object: Value, options: &CreateOptions) -> Attributes {
     let kind = target.row.subresource(&target.subresource).map(|sub| sub.kind.clone());
-    let mut attributes = Attributes {
+    Attributes {
         operation: Operation::Create,
         kind: kind.unwrap_or_else(|| target.row.gvk()),
         resource: target.row.gvr.clone(),
@@ -65,10 +74,7 @@ pub(crate) async fn admit(
         options: OptionsObject { dry_run: options.dry_run, ..OptionsObject::default() }.of(Operation::Create, false),
         dry_run: options.dry_run,
         user: ctx.user.clone(),
-    };
-    chain.admit(&mut attributes, &ctx.warnings).await?;
-    chain.validate(&attributes, &ctx.warnings).await?;
-    Ok(attributes.object.unwrap_or_default())
+    }
 }
 
 fn success() -> Result<Written, StatusError> {

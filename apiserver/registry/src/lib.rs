@@ -25,6 +25,7 @@ mod subresource;
 pub mod table;
 #[cfg(test)]
 mod tests;
+mod token_request;
 mod validation;
 mod verbs;
 pub mod version;
@@ -35,7 +36,7 @@ pub use options::{
     PropagationPolicy, ResourceVersionMatch, UpdateOptions,
 };
 pub use registry::{Options, Registry};
-pub use reviews::{Reviewers, TokenReviewer, TokenUser};
+pub use reviews::{Reviewers, TokenReviewer};
 pub use scale::unreadable as unreadable_scale;
 pub use selectable::Selectable;
 pub use served::{Deleted, EventKind, Listed, Served, WatchEvent, WatchStream, Written};

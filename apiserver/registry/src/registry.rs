@@ -8,6 +8,7 @@ use admission::webhook::Client;
 use admission::{Chain, Lister};
 use apimachinery::{StatusError, time};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use authentication::service_account::Issuer;
 use jiff::Timestamp;
 use serde_json::Value;
 use storage::Storage;
@@ -49,6 +50,7 @@ pub struct Registry {
     table: ArcSwap<Table>,
     admission: ArcSwap<Chain>,
     reviewers: ArcSwapOption<Reviewers>,
+    token_issuer: ArcSwapOption<Issuer>,
     backing: Backing,
     allow_privileged: bool,
     ranges: Ranges,
@@ -75,6 +77,7 @@ impl Registry {
             table: ArcSwap::from_pointee(Table::builtin()),
             admission: ArcSwap::from_pointee(Chain::default()),
             reviewers: ArcSwapOption::empty(),
+            token_issuer: ArcSwapOption::empty(),
             backing: Backing { storage, prefix: options.prefix, event_ttl: options.event_ttl },
             allow_privileged: options.allow_privileged,
             creations: RwLock::new(()),
@@ -141,6 +144,11 @@ impl Registry {
         self.reviewers.store(Some(Arc::new(reviewers)));
     }
 
+    /// Sets who makes tokens of service accounts. Until then there are none.
+    pub fn set_token_issuer(&self, issuer: Arc<Issuer>) {
+        self.token_issuer.store(Some(issuer));
+    }
+
     /// Reads from the caches, for admission plugins and controllers in this process.
     pub fn lister(self: &Arc<Self>) -> Arc<dyn Lister> {
         Arc::new(TableLister::new(Arc::downgrade(self)))
@@ -178,6 +186,10 @@ impl Registry {
 
     pub(crate) fn admission(&self) -> Guard<Arc<Chain>> {
         self.admission.load()
+    }
+
+    pub(crate) fn token_issuer(&self) -> Option<Arc<Issuer>> {
+        self.token_issuer.load_full()
     }
 
     pub(crate) fn reviewers(&self) -> Option<Arc<Reviewers>> {

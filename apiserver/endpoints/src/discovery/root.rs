@@ -1,6 +1,7 @@
 //! `/`: the paths this server knows.
 
 use apimachinery::status::StatusError;
+use authentication::openid;
 use http::{Response, StatusCode};
 use serde_json::json;
 
@@ -29,6 +30,9 @@ pub(crate) fn paths(server: &Server, exchange: &Exchange) -> Result<Response<Bod
         "/version",
     ];
     let mut paths: Vec<String> = fixed.iter().map(|path| (*path).to_owned()).collect();
+    if server.config.openid.is_some() {
+        paths.extend([openid::CONFIGURATION_PATH, openid::KEY_SET_PATH].map(str::to_owned));
+    }
     for group in table.groups().iter().filter(|group| !group.name.is_empty()) {
         paths.push(format!("/apis/{}", group.name));
         paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{version}", group.name)));

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use admission::authorizer::Authorizer;
 use apimachinery::field::ErrorList;
 use apimachinery::gvk::GroupKind;
-use apimachinery::user::UserInfo;
 use apimachinery::{ObjectExt, StatusError};
 use async_trait::async_trait;
+use authentication::TokenUser;
 use serde_json::{Value, json};
 
+use crate::context::Warnings;
 use crate::conversion::Pending;
 use crate::fieldmanager::{self, Writer};
 use crate::options::CreateOptions;
@@ -25,23 +26,16 @@ use crate::subresource::View;
 use crate::verbs::create::manager;
 use crate::{RequestContext, Target, acting, meta};
 
-/// The user of a token, and the audiences it is good for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenUser {
-    /// The user.
-    pub user: UserInfo,
-    /// Of the audiences asked for, those that the token is for.
-    pub audiences: Vec<String>,
-}
-
 /// Knows whose a bearer token is.
 #[async_trait]
 pub trait TokenReviewer: Send + Sync + 'static {
-    /// The user of a token that is to be good for one of `audiences` (none: the server's own).
+    /// The user of a token that is to be good for one of `audiences` (none: the server's own); `None` if there is no saying.
+    /// `warnings` takes what there is to say beside.
     ///
     /// # Errors
     /// Why the token is not good, in upstream's words.
-    async fn review(&self, token: &str, audiences: &[String]) -> Result<TokenUser, String>;
+    async fn review(&self, token: &str, audiences: &[String], warnings: &Warnings)
+    -> Result<Option<TokenUser>, String>;
 }
 
 /// Whom reviews ask.
@@ -88,7 +82,7 @@ pub(crate) async fn create(
         };
         match kind {
             "SelfSubjectReview" => Ok(myself(ctx, &review, &now)?),
-            "TokenReview" => token::answer(&*reviewers()?.tokens, target, review).await,
+            "TokenReview" => token::answer(&*reviewers()?.tokens, ctx, target, review).await,
             "SelfSubjectRulesReview" => rules::answer(&*reviewers()?.authorizer, ctx, &review).await,
             kind => access::answer(&*reviewers()?.authorizer, ctx, target, kind, review).await,
         }

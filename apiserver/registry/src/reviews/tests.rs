@@ -1,4 +1,5 @@
 use admission::authorizer::{Attributes, Decision, ResourceRule, Rules};
+use apimachinery::user::UserInfo;
 
 use super::*;
 use crate::tests::Server;
@@ -24,9 +25,9 @@ impl Authorizer for One {
 
 #[async_trait]
 impl TokenReviewer for One {
-    async fn review(&self, token: &str, audiences: &[String]) -> Result<TokenUser, String> {
+    async fn review(&self, token: &str, audiences: &[String], _: &Warnings) -> Result<Option<TokenUser>, String> {
         match token {
-            "good" => Ok(TokenUser { user: UserInfo::new("alice", ["dev"]), audiences: audiences.to_vec() }),
+            "good" => Ok(Some(TokenUser { user: UserInfo::new("alice", ["dev"]), audiences: audiences.to_vec() })),
             _ => Err("invalid bearer token".into()),
         }
     }

@@ -4,10 +4,11 @@ use apimachinery::{ObjectExt, StatusError};
 use serde_json::{Value, json};
 
 use super::{TokenReviewer, strings};
-use crate::Target;
+use crate::{RequestContext, Target};
 
 pub(super) async fn answer(
     tokens: &dyn TokenReviewer,
+    ctx: &RequestContext,
     target: &Target,
     mut review: Value,
 ) -> Result<Value, StatusError> {
@@ -18,8 +19,10 @@ pub(super) async fn answer(
     if token.is_empty() {
         return Err(StatusError::bad_request(format!("token is required for {} in authentication", review.kind())));
     }
-    review["status"] = match tokens.review(&token, &strings(review.pointer("/spec/audiences"))).await {
-        Ok(known) => {
+    let audiences = strings(review.pointer("/spec/audiences"));
+    review["status"] = match tokens.review(&token, &audiences, &ctx.warnings).await {
+        Ok(None) => json!({"user": {}}),
+        Ok(Some(known)) => {
             let user = serde_json::to_value(known.user).map_err(StatusError::internal)?;
             json!({"authenticated": true, "user": user, "audiences": known.audiences})
         }

@@ -1,19 +1,47 @@
 //! `--token-auth-file`: bearer tokens in upstream's format, lines of `token,user,uid[,"group1,group2"]`.
 
 use std::collections::HashMap;
-use std::path::Path;
 
+use admission::Context;
 use apimachinery::user::UserInfo;
+use async_trait::async_trait;
 
-use crate::error::Error;
-use crate::files;
+use crate::token::{TokenAuthenticator, TokenUser, intersect};
 
-/// The users of a token file by token.
-pub fn read(path: &Path) -> Result<HashMap<String, UserInfo>, Error> {
-    parse(&files::read(path)?).map_err(|problem| Error::Tokens { file: path.display().to_string(), problem })
+/// The tokens of a file. They name no audience: they are for this server.
+pub struct TokenFile {
+    users: HashMap<String, UserInfo>,
+    audiences: Vec<String>,
 }
 
-fn parse(text: &str) -> Result<HashMap<String, UserInfo>, String> {
+impl TokenFile {
+    /// These tokens, for a server of those audiences.
+    pub fn new(users: HashMap<String, UserInfo>, audiences: Vec<String>) -> Self {
+        Self { users, audiences }
+    }
+}
+
+#[async_trait]
+impl TokenAuthenticator for TokenFile {
+    async fn authenticate(
+        &self,
+        token: &str,
+        audiences: &[String],
+        _context: &Context,
+    ) -> Result<Option<TokenUser>, Vec<String>> {
+        let audiences = intersect(&self.audiences, audiences);
+        if audiences.is_empty() {
+            return Ok(None);
+        }
+        Ok(self.users.get(token).map(|user| TokenUser { user: user.clone(), audiences }))
+    }
+}
+
+/// The users of a token file by token.
+///
+/// # Errors
+/// The line that is malformed, and how.
+pub fn parse(text: &str) -> Result<HashMap<String, UserInfo>, String> {
     let mut users = HashMap::new();
     for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let fields = fields(line).ok_or_else(|| format!("line {}: a quote is not closed", number + 1))?;
