@@ -11,7 +11,8 @@ use crate::unquote;
 
 pub(crate) use macros::ACCUMULATOR;
 
-/// As cel-go: how deep rules may stand in one another.
+/// As cel-go: how deep rules may stand in one another, and how high a tree of operators, choices, calls of members, selections
+/// and indexes may be.
 const MAX_DEPTH: usize = 250;
 
 /// As cel-go: the longest expression, in characters.
@@ -33,10 +34,22 @@ pub fn parse(text: &str) -> Result<Ast, Vec<Issue>> {
     }
     let mut issues = Vec::new();
     let tokens = tokens(text, &mut issues);
-    let mut parser =
-        Parser { tokens, at: 0, offsets: Vec::new(), issues, depths: [0; RULES], recoveries: 0, stopped: false };
+    let mut parser = Parser {
+        tokens,
+        at: 0,
+        offsets: Vec::new(),
+        issues,
+        depths: [0; RULES],
+        height: 0,
+        recoveries: 0,
+        stopped: false,
+    };
     let root = parser.expression();
+    let too_high = parser.height > MAX_DEPTH;
     parser.expect_end();
+    if too_high && !parser.stopped {
+        parser.issues.push(Issue { offset: None, message: "max recursion depth exceeded".to_owned() });
+    }
     if parser.issues.is_empty() { Ok(Ast { root, offsets: parser.offsets }) } else { Err(parser.issues) }
 }
 
@@ -57,6 +70,8 @@ struct Parser<'a> {
     offsets: Vec<usize>,
     issues: Vec<Issue>,
     depths: [usize; RULES],
+    /// How high the tree is of what was read last.
+    height: usize,
     recoveries: usize,
     /// Whether reading has been given up: what follows is not looked at.
     stopped: bool,
@@ -119,7 +134,7 @@ impl<'a> Parser<'a> {
         self.at = self.tokens.len() - 1;
     }
 
-    /// One level deeper in `rule`; false if that is too deep.
+    /// One level deeper in `rule`; false if that is too deep, and nothing more is read.
     fn enter(&mut self, rule: Rule) -> bool {
         self.depths[rule as usize] += 1;
         if self.depths[rule as usize] > MAX_DEPTH {
@@ -129,8 +144,14 @@ impl<'a> Parser<'a> {
         true
     }
 
-    fn leave(&mut self, rule: Rule, levels: usize) {
-        self.depths[rule as usize] -= levels;
+    fn leave(&mut self, rule: Rule) {
+        self.depths[rule as usize] -= 1;
+    }
+
+    /// Puts a tree on those that are `low` high and as high as the last: what is too high is not kept, as it is refused.
+    fn pile(&mut self, expression: Expr, low: usize) -> Expr {
+        self.height = low.max(self.height) + 1;
+        if self.height > MAX_DEPTH { Expr { id: expression.id, kind: Kind::Error } } else { expression }
     }
 
     fn call(&mut self, offset: usize, function: &str, arguments: Vec<Expr>) -> Expr {
@@ -165,17 +186,20 @@ impl<'a> Parser<'a> {
 
     fn expression(&mut self) -> Expr {
         let expression = if self.enter(Rule::Expression) { self.conditional() } else { self.node(0, Kind::Error) };
-        self.leave(Rule::Expression, 1);
+        self.leave(Rule::Expression);
         expression
     }
 
     fn conditional(&mut self) -> Expr {
         let condition = self.logical(operator::OR);
         let Some(mark) = self.take("?") else { return condition };
+        let mut low = self.height;
         let yes = self.logical(operator::OR);
+        low = low.max(self.height);
         self.expect(":");
         let no = self.expression();
-        self.call(mark.offset, operator::CONDITIONAL, vec![condition, yes, no])
+        let choice = self.call(mark.offset, operator::CONDITIONAL, vec![condition, yes, no]);
+        self.pile(choice, low)
     }
 
     /// A chain of `||` or `&&`, made into a balanced tree as cel-go does.
@@ -184,10 +208,13 @@ impl<'a> Parser<'a> {
         let term = |parser: &mut Self| if or { parser.logical(operator::AND) } else { parser.relation() };
         let mut terms = vec![Some(term(self))];
         let mut marks = Vec::new();
+        let mut height = self.height;
         while let Some(mark) = self.take(symbol) {
             terms.push(Some(term(self)));
+            height = height.max(self.height);
             marks.push(mark.offset);
         }
+        self.height = height;
         if marks.is_empty() {
             return terms.swap_remove(0).unwrap_or(Expr { id: 0, kind: Kind::Error });
         }
@@ -212,27 +239,32 @@ impl<'a> Parser<'a> {
     }
 
     fn relation(&mut self) -> Expr {
-        self.chain(Rule::Relation, &["<", "<=", ">=", ">", "==", "!=", "in"], |parser| {
-            parser.chain(Rule::Sum, &["+", "-"], |parser| parser.chain(Rule::Sum, &["*", "/", "%"], Self::unary))
-        })
+        self.enter(Rule::Relation);
+        let relation = self.chain(Rule::Relation, &["<", "<=", ">=", ">", "==", "!=", "in"], |parser| {
+            parser.enter(Rule::Sum);
+            let sum =
+                parser.chain(Rule::Sum, &["+", "-"], |parser| parser.chain(Rule::Sum, &["*", "/", "%"], Self::unary));
+            parser.leave(Rule::Sum);
+            sum
+        });
+        self.leave(Rule::Relation);
+        relation
     }
 
-    /// Operators of one strength, from left to right.
+    /// Operators of one strength, from left to right: what stands right of one is one deeper in `rule`.
     fn chain(&mut self, rule: Rule, symbols: &[&str], operand: impl Fn(&mut Self) -> Expr) -> Expr {
         let mut left = operand(self);
-        let mut levels = 0;
         while self.peek().kind == TokenKind::Symbol && symbols.contains(&self.peek().text) {
-            levels += 1;
-            if !self.enter(rule) {
-                break;
-            }
+            let low = self.height;
             let mark = self.next();
             let id = self.id(mark.offset);
+            self.enter(rule);
             let right = operand(self);
+            self.leave(rule);
             let function = operator::binary(mark.text).unwrap_or_default().into();
-            left = Expr { id, kind: Kind::Call { function, target: None, arguments: vec![left, right] } };
+            let both = Expr { id, kind: Kind::Call { function, target: None, arguments: vec![left, right] } };
+            left = self.pile(both, low);
         }
-        self.leave(rule, levels);
         left
     }
 
@@ -263,13 +295,11 @@ impl<'a> Parser<'a> {
     }
 
     fn member(&mut self) -> Expr {
+        self.enter(Rule::Member);
         let mut operand = self.primary();
-        let mut levels = 0;
         while self.peek().is(".") || self.peek().is("[") {
-            levels += 1;
-            if !self.enter(Rule::Member) {
-                break;
-            }
+            let low = self.height;
+            self.height = 0;
             let mark = self.next();
             let optional = self.take("?").is_some();
             operand = if mark.is("[") {
@@ -284,8 +314,9 @@ impl<'a> Parser<'a> {
             } else {
                 self.selected(operand, mark, optional)
             };
+            operand = self.pile(operand, low);
         }
-        self.leave(Rule::Member, levels);
+        self.leave(Rule::Member);
         operand
     }
 
@@ -329,12 +360,16 @@ impl<'a> Parser<'a> {
     fn arguments(&mut self) -> Vec<Expr> {
         let mut arguments = Vec::new();
         if self.take(")").is_some() {
+            self.height = 0;
             return arguments;
         }
+        let mut height = 0;
         loop {
             arguments.push(self.expression());
+            height = height.max(self.height);
             if self.take(",").is_none() {
                 self.expect(")");
+                self.height = height;
                 return arguments;
             }
         }
@@ -356,6 +391,7 @@ impl<'a> Parser<'a> {
 
     fn primary(&mut self) -> Expr {
         let token = self.peek();
+        self.height = 0;
         match token.kind {
             TokenKind::Symbol => self.symbol(token),
             TokenKind::Identifier => {
@@ -503,6 +539,7 @@ impl<'a> Parser<'a> {
         let open = self.next();
         let id = self.id(open.offset);
         let mut fields = Vec::new();
+        let mut height = 0;
         while !self.peek().is("}") && !self.stopped {
             self.take("?");
             let field = self.peek();
@@ -513,18 +550,21 @@ impl<'a> Parser<'a> {
             self.next();
             self.expect(":");
             let value = self.expression();
+            height = height.max(self.height);
             fields.push(Field { value });
             if self.take(",").is_none() {
                 break;
             }
         }
         self.expect("}");
+        self.height = height;
         Expr { id, kind: Kind::Struct { name, fields } }
     }
 
     fn list(&mut self, open: Token<'a>) -> Expr {
         let id = self.id(open.offset);
         let (mut elements, mut optional) = (Vec::new(), Vec::new());
+        let mut height = 0;
         while !self.peek().is("]") && !self.stopped {
             if self.take(",").is_some() {
                 break;
@@ -533,17 +573,20 @@ impl<'a> Parser<'a> {
                 optional.push(elements.len());
             }
             elements.push(self.expression());
+            height = height.max(self.height);
             if self.take(",").is_none() {
                 break;
             }
         }
         self.expect("]");
+        self.height = height;
         Expr { id, kind: Kind::List { elements, optional } }
     }
 
     fn map(&mut self, open: Token<'a>) -> Expr {
         let id = self.id(open.offset);
         let mut entries = Vec::new();
+        let mut height = 0;
         while !self.peek().is("}") && !self.stopped {
             if self.peek().kind == TokenKind::End {
                 let list =
@@ -555,16 +598,19 @@ impl<'a> Parser<'a> {
             }
             let optional = self.take("?").is_some();
             let key = self.expression();
+            height = height.max(self.height);
             let colon = self.peek().offset;
             self.expect(":");
             self.id(colon);
             let value = self.expression();
+            height = height.max(self.height);
             entries.push(Entry { key, value, optional });
             if self.take(",").is_none() {
                 break;
             }
         }
         self.expect("}");
+        self.height = height;
         Expr { id, kind: Kind::Map(entries) }
     }
 }

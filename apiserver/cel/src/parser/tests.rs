@@ -50,11 +50,38 @@ fn what_cannot_be_read_is_told_in_upstreams_words_at_its_place() {
 
 #[test]
 fn expressions_that_stand_too_deep_are_refused() {
-    for text in ["(".repeat(300), "a.".repeat(300) + "a", "1+".repeat(300) + "1", "[".repeat(100_001)] {
-        let told = errors(&text);
-        assert!(told.contains("limit"), "{}: {told}", &text[..10]);
+    let limit = "expression recursion limit exceeded: 250";
+    let depth = "max recursion depth exceeded";
+    let size = "expression code point size exceeds limit: size: 100001, limit 100000";
+    // What stands right of an operator counts twice: as what the operator is of, and as itself.
+    let right = |levels: usize| "1==(".repeat(levels) + "1" + &")".repeat(levels);
+    for (text, want) in [
+        ("[".repeat(250) + &"]".repeat(250), ""),
+        ("[".repeat(251) + &"]".repeat(251), limit),
+        ("(".repeat(300), limit),
+        ("a.".repeat(250) + "a", ""),
+        ("a.".repeat(251) + "a", depth),
+        ("1+".repeat(250) + "1", ""),
+        ("1+".repeat(251) + "1", depth),
+        ("a.b==".repeat(249) + "a.b", ""),
+        ("a.b==".repeat(250) + "a.b", depth),
+        ("a".to_owned() + &"[1]".repeat(251), depth),
+        ("1?1:".repeat(249) + "1", ""),
+        (right(124), ""),
+        (right(125), limit),
+        ("[".repeat(100_001), size),
+    ] {
+        let (text, told) = with_room(move || (text.clone(), errors(&text)));
+        let told = told.lines().next().unwrap_or_default();
+        let want = if want.is_empty() { String::new() } else { format!("ERROR: <input>:-1:0: {want}") };
+        assert_eq!(told, want, "{} of {}", &text[..text.len().min(10)], text.len());
     }
     assert_eq!(errors(&("a&&".repeat(5000) + "a")), "", "chains of && are no depth");
+}
+
+/// Runs where there is more stack than a test has: a server's threads have 256 MiB.
+fn with_room<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::Builder::new().stack_size(32 << 20).spawn(work).unwrap().join().unwrap()
 }
 
 #[test]
