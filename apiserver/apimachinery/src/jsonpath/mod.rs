@@ -1,14 +1,17 @@
-//! The part of kubectl's JSONPath that printer columns use: fields (`.a.b`, `['a.b']`, `\.`), indexes and slices, `*`,
-//! recursive descent, unions of fields or indexes, and filters (`[?(@.a=="b")]`).
+//! kubectl's JSONPath, as printer columns use it, with its ways: fields (`.a.b`, `['a']`, `\.`), indexes and slices, `*`,
+//! recursive descent, unions, filters (`[?(@.a=="b")]`) and literals.
 //!
 //! Whoever defines a resource writes its paths, and each object of a list is searched with them: a path has at most 256 steps
-//! and filters in filters 8 deep, and a search looks at 200,000 values at most (`..*..*..*` would look at more than there are).
+//! and filters in filters 8 deep, and a search looks at 200,000 values at most.
 
+mod compare;
 mod parse;
 
-use std::ops::ControlFlow;
+use std::sync::LazyLock;
 
 use serde_json::Value;
+
+use compare::Comparison;
 
 /// A parsed path.
 #[derive(Clone, Debug, Default)]
@@ -17,57 +20,63 @@ pub struct Path(Vec<Step>);
 #[derive(Clone, Debug)]
 enum Step {
     Field(String),
-    Fields(Vec<String>),
-    Indexes(Vec<i64>),
-    Slice(Option<i64>, Option<i64>, i64),
+    Slice(Slice),
+    Union(Vec<Path>),
+    /// What is in objects, lists and texts.
     Wildcard,
+    /// What has something in it: the value, and everything below.
     Descent,
-    Filter(Path, Option<(Comparison, Operand)>),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    LessEqual,
-    Greater,
-    GreaterEqual,
-}
-
-#[derive(Clone, Debug)]
-enum Operand {
+    Filter(Path, Option<(Comparison, Path)>),
+    /// Takes the place of each value.
     Literal(Value),
-    Path(Path),
+    /// Takes the place of all values, if there are any or not.
+    Text(Value),
+    /// A word that means nothing.
+    Unknown,
+}
+
+/// The items of a list from a place to another.
+#[derive(Clone, Copy, Debug)]
+struct Slice {
+    start: Option<i64>,
+    end: Option<i64>,
+    /// The end was not written: it is the one after the start.
+    single: bool,
+    step: Option<i64>,
 }
 
 /// How many values one search looks at.
 const MAX_VISITS: usize = 200_000;
 
+type Found<'a> = Vec<&'a Value>;
+
+/// A search fails as a whole. What it was at is kept: a filter asks no more than whether there is something.
+struct Failed<'a>(Found<'a>);
+
 impl Path {
-    /// Reads a path, with or without its leading `$`, `.` and braces; `None` if it cannot be read.
+    /// Reads a path, with or without the braces around it; `None` if it cannot be read.
     pub fn parse(text: &str) -> Option<Self> {
-        parse::path(text, 0)
+        parse::path(text)
     }
 
-    /// The first value that it finds.
-    pub fn first<'a>(&self, root: &'a Value) -> Option<&'a Value> {
-        Search { visits: MAX_VISITS }.first(&self.0, root)
+    /// The first value that it finds; none if it fails anywhere.
+    pub fn first<'a>(&'a self, root: &'a Value) -> Option<&'a Value> {
+        // Most paths are names alone.
+        let mut value = Some(root);
+        for step in &self.0 {
+            let Step::Field(name) = step else {
+                return Search { visits: MAX_VISITS }.walk(&self.0, vec![root]).ok()?.first().copied();
+            };
+            value = value.and_then(|value| value.get(name));
+        }
+        value
     }
 
-    /// The values it finds, in order.
-    pub fn all<'a>(&self, root: &'a Value) -> Vec<&'a Value> {
-        let mut found = Vec::new();
-        let _ = Search { visits: MAX_VISITS }.each(&self.0, root, &mut |value| {
-            found.push(value);
-            ControlFlow::Continue(())
-        });
-        found
+    /// The values it finds, in order; none if it fails anywhere.
+    pub fn all<'a>(&'a self, root: &'a Value) -> Vec<&'a Value> {
+        Search { visits: MAX_VISITS }.walk(&self.0, vec![root]).unwrap_or_default()
     }
 }
-
-/// What is done with a value that was found.
-type Visit<'v, 'a> = dyn FnMut(&'a Value) -> ControlFlow<()> + 'v;
 
 struct Search {
     /// How many values may still be looked at.
@@ -75,158 +84,139 @@ struct Search {
 }
 
 impl Search {
-    fn first<'a>(&mut self, steps: &[Step], root: &'a Value) -> Option<&'a Value> {
-        let mut first = None;
-        let _ = self.each(steps, root, &mut |value| {
-            first = Some(value);
-            ControlFlow::Break(())
-        });
-        first
+    fn walk<'a>(&mut self, steps: &'a [Step], root: Found<'a>) -> Result<Found<'a>, Failed<'a>> {
+        steps.iter().try_fold(root, |values, step| self.step(step, values))
     }
 
-    /// Breaks off when `visit` does, or when too much was looked at.
-    fn each<'a>(&mut self, steps: &[Step], value: &'a Value, visit: &mut Visit<'_, 'a>) -> ControlFlow<()> {
-        let Some(left) = self.visits.checked_sub(1) else { return ControlFlow::Break(()) };
+    fn step<'a>(&mut self, step: &'a Step, values: Found<'a>) -> Result<Found<'a>, Failed<'a>> {
+        let Some(left) = self.visits.checked_sub(values.len().max(1)) else { return Err(Failed(values)) };
         self.visits = left;
-        let Some((step, rest)) = steps.split_first() else { return visit(value) };
-        match step {
-            Step::Field(name) => value.get(name).map_or(ControlFlow::Continue(()), |it| self.each(rest, it, visit)),
-            Step::Fields(names) => {
-                names.iter().filter_map(|name| value.get(name)).try_for_each(|it| self.each(rest, it, visit))
-            }
-            Step::Indexes(indexes) => {
-                let Some(list) = value.as_array() else { return ControlFlow::Continue(()) };
-                let mut found = indexes.iter().filter_map(|index| list.get(position(*index, list.len())));
-                found.try_for_each(|it| self.each(rest, it, visit))
-            }
-            Step::Slice(start, end, step) => {
-                let Some(list) = value.as_array() else { return ControlFlow::Continue(()) };
-                let start = start.map_or(0, |at| position(at, list.len()));
-                let end = end.map_or(list.len(), |at| position(at, list.len())).min(list.len());
-                let step = usize::try_from(*step).unwrap_or(usize::MAX);
-                let slice = list.get(start..end).unwrap_or_default();
-                slice.iter().step_by(step).try_for_each(|it| self.each(rest, it, visit))
-            }
-            Step::Wildcard => children(value).try_for_each(|it| self.each(rest, it, visit)),
-            Step::Descent => {
-                self.each(rest, value, visit)?;
-                children(value).try_for_each(|child| self.each(steps, child, visit))
-            }
-            Step::Filter(path, condition) => children(value).try_for_each(|child| {
-                if self.holds(child, path, condition.as_ref()) {
-                    self.each(rest, child, visit)
-                } else {
-                    ControlFlow::Continue(())
+        Ok(match step {
+            Step::Field(name) => values.into_iter().filter_map(|value| value.get(name)).collect(),
+            Step::Slice(slice) => {
+                let mut found = Found::new();
+                for value in values.iter().filter(|value| !value.is_null()) {
+                    match slice.of(value) {
+                        Some([]) => break,
+                        Some(items) => found.extend(items.iter().step_by(slice.stride())),
+                        None => return Err(Failed(values)),
+                    }
                 }
-            }),
-        }
+                found
+            }
+            Step::Union(paths) => {
+                let mut found = Found::new();
+                for path in paths {
+                    match self.walk(&path.0, values.clone()) {
+                        Ok(more) => found.extend(more),
+                        Err(_) => return Err(Failed(values)),
+                    }
+                }
+                found
+            }
+            Step::Wildcard => values.into_iter().flat_map(children).collect(),
+            Step::Descent => {
+                let mut found = Found::new();
+                for value in &values {
+                    if self.descend(value, &mut found).is_none() {
+                        return Err(Failed(values));
+                    }
+                }
+                found
+            }
+            Step::Filter(path, condition) => {
+                let mut found = Found::new();
+                for value in &values {
+                    let Value::Array(items) = value else { return Err(Failed(values)) };
+                    for item in items {
+                        match self.holds(item, path, condition.as_ref()) {
+                            Some(true) => found.push(item),
+                            Some(false) => {}
+                            None => return Err(Failed(values)),
+                        }
+                    }
+                }
+                found
+            }
+            Step::Literal(literal) => values.iter().map(|_| literal).collect(),
+            Step::Text(text) => vec![text],
+            Step::Unknown => return Err(Failed(values)),
+        })
     }
 
-    fn holds(&mut self, value: &Value, path: &Path, condition: Option<&(Comparison, Operand)>) -> bool {
-        let Some(left) = self.first(&path.0, value) else { return false };
-        let Some((comparison, operand)) = condition else { return true };
-        let right = match operand {
-            Operand::Literal(literal) => literal,
-            Operand::Path(path) => match self.first(&path.0, value) {
-                Some(right) => right,
-                None => return false,
-            },
+    /// `None` if that is too much.
+    fn descend<'a>(&mut self, value: &'a Value, found: &mut Found<'a>) -> Option<()> {
+        self.visits = self.visits.checked_sub(1)?;
+        if let Value::String(text) = value {
+            found.extend((!text.is_empty()).then_some(value));
+            return Some(());
+        }
+        let mut below = children(value).peekable();
+        if below.peek().is_some() {
+            found.push(value);
+        }
+        below.try_for_each(|child| self.descend(child, found))
+    }
+
+    /// Whether a filter lets the value pass; `None` if that cannot be said.
+    fn holds(&mut self, value: &Value, path: &Path, condition: Option<&(Comparison, Path)>) -> Option<bool> {
+        let left = self.walk(&path.0, vec![value]);
+        let Some((comparison, other)) = condition else {
+            return Some(!left.unwrap_or_else(|Failed(values)| values).is_empty());
         };
-        compare(*comparison, left, right)
-    }
-}
-
-fn compare(comparison: Comparison, left: &Value, right: &Value) -> bool {
-    let order = match (left, right) {
-        (Value::Number(a), Value::Number(b)) => a.as_f64().partial_cmp(&b.as_f64()),
-        (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
-        (Value::Bool(a), Value::Bool(b)) => Some(a.cmp(b)),
-        _ => None,
-    };
-    match (comparison, order) {
-        (Comparison::Equal, Some(order)) => order.is_eq(),
-        (Comparison::NotEqual, Some(order)) => order.is_ne(),
-        (Comparison::Less, Some(order)) => order.is_lt(),
-        (Comparison::LessEqual, Some(order)) => order.is_le(),
-        (Comparison::Greater, Some(order)) => order.is_gt(),
-        (Comparison::GreaterEqual, Some(order)) => order.is_ge(),
-        (Comparison::NotEqual, None) => left != right,
-        (_, None) => false,
-    }
-}
-
-fn children(value: &Value) -> impl Iterator<Item = &Value> {
-    let (list, map) = match value {
-        Value::Array(list) => (Some(list), None),
-        Value::Object(map) => (None, Some(map)),
-        _ => (None, None),
-    };
-    list.into_iter().flatten().chain(map.into_iter().flat_map(|map| map.values()))
-}
-
-/// An index from the start, or with a minus from the end; far outside if there is no such place.
-fn position(index: i64, length: usize) -> usize {
-    match usize::try_from(index) {
-        Ok(index) => index,
-        Err(_) => {
-            usize::try_from(index.unsigned_abs()).ok().and_then(|back| length.checked_sub(back)).unwrap_or(usize::MAX)
+        let left = match *left.ok()? {
+            [] => return Some(false),
+            [left] => left,
+            _ => return None,
+        };
+        match *self.walk(&other.0, vec![value]).ok()? {
+            [] => Some(false),
+            [right] => comparison.holds(left, right),
+            _ => None,
         }
     }
+}
+
+impl Slice {
+    /// The items, before every one but each of so many is left out; `None` if there are none such.
+    fn of<'a>(&self, value: &'a Value) -> Option<&'a [Value]> {
+        let list = value.as_array()?;
+        let length = i64::try_from(list.len()).ok()?;
+        let from_end = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
+        let written = self.start.unwrap_or(0);
+        let start = from_end(written);
+        let end = match self.end {
+            _ if self.single && written == -1 => length,
+            _ if self.single => from_end(written.saturating_add(1)),
+            Some(end) => from_end(end),
+            None => length,
+        };
+        if start == end {
+            return Some(&[]);
+        }
+        if start >= length || self.step.is_some_and(|step| step <= 0) {
+            return None;
+        }
+        list.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+    }
+
+    fn stride(&self) -> usize {
+        self.step.and_then(|step| usize::try_from(step).ok()).unwrap_or(1).max(1)
+    }
+}
+
+/// What is in a value. As upstream's, texts have their bytes in them.
+fn children(value: &Value) -> impl Iterator<Item = &Value> {
+    static BYTES: LazyLock<Vec<Value>> = LazyLock::new(|| (0..=u8::MAX).map(Value::from).collect());
+    let (list, map, text) = match value {
+        Value::Array(list) => (Some(list), None, None),
+        Value::Object(map) => (None, Some(map), None),
+        Value::String(text) => (None, None, Some(text)),
+        _ => (None, None, None),
+    };
+    let bytes = text.into_iter().flat_map(|text| text.bytes()).filter_map(|byte| BYTES.get(usize::from(byte)));
+    list.into_iter().flatten().chain(map.into_iter().flat_map(|map| map.values())).chain(bytes)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn paths_find_what_kubectl_finds() {
-        let object = json!({
-            "metadata": {"name": "x", "labels": {"a.b/c": "dotted"}},
-            "spec": {"n": 3, "list": [{"k": "a", "v": 1}, {"k": "b", "v": 2}, {"k": "c", "v": 3}]},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}, {"type": "Other", "status": "False"}]},
-        });
-        for (path, expected) in [
-            (".metadata.name", json!(["x"])),
-            ("metadata.name", json!(["x"])),
-            ("{.metadata.name}", json!(["x"])),
-            (".spec.none", json!([])),
-            (".spec.list[0].k", json!(["a"])),
-            (".spec.list[-1].k", json!(["c"])),
-            (".spec.list[*].v", json!([1, 2, 3])),
-            (".spec.list[1:].v", json!([2, 3])),
-            (".spec.list[0,2].v", json!([1, 3])),
-            (".spec.list[7].v", json!([])),
-            (r".metadata.labels.a\.b/c", json!(["dotted"])),
-            (".metadata.labels['a.b/c']", json!(["dotted"])),
-            (r#".status.conditions[?(@.type=="Ready")].status"#, json!(["True"])),
-            (".status.conditions[?(@.type=='Nope')].status", json!([])),
-            (".spec.list[?(@.v>1)].k", json!(["b", "c"])),
-            ("..k", json!(["a", "b", "c"])),
-        ] {
-            let path_read = Path::parse(path).unwrap();
-            let found: Vec<Value> = path_read.all(&object).into_iter().cloned().collect();
-            assert_eq!(path_read.first(&object), found.first(), "{path}");
-            assert_eq!(Value::from(found), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_path_that_cannot_be_read_or_is_too_long_is_none() {
-        let nested = format!("{}@.a{}", "[?(".repeat(9), ")]".repeat(9));
-        for path in [".spec.list[", ".a..", "[::0]", "['a]", "[?(@.a==b)]", &".a".repeat(257), &nested] {
-            assert!(Path::parse(path).is_none(), "{path}");
-        }
-        // Bounded by what is written, not by the stack.
-        assert!(Path::parse(&"[?(@".repeat(50_000)).is_none());
-        assert!(Path::parse(&format!("{}{}", "[?(@".repeat(50_000), ")]".repeat(50_000))).is_none());
-    }
-
-    #[test]
-    fn a_search_ends_whatever_the_path() {
-        let deep = (0..100).fold(json!(1), |inner, _| json!({"a": inner}));
-        let path = Path::parse(&"..*".repeat(80)).unwrap();
-        assert!(path.all(&deep).len() < MAX_VISITS);
-        assert!(Path::parse(&format!("{}.none", "..*".repeat(30))).unwrap().first(&deep).is_none());
-    }
-}
+mod tests;

@@ -1,9 +1,14 @@
 //! Cells that many kinds share.
 
 use apimachinery::jsonpath;
+use apimachinery::quote::{go_float, go_json};
+use apimachinery::time::parse_time;
 use jiff::Timestamp;
 use registry::Column;
 use serde_json::Value;
+
+/// `0001-01-01T00:00:00Z`, in seconds.
+const ZERO_TIME: i64 = -62_135_596_800;
 
 /// The moment that ages are counted to.
 #[derive(Clone, Copy, Debug)]
@@ -31,8 +36,10 @@ impl Clock {
 
     /// How long ago a time was; `<invalid>` if it cannot be read.
     fn custom_age(self, time: &str) -> String {
-        match time.parse::<Timestamp>() {
+        match parse_time(time) {
             _ if matches!(time, "" | "null") => self.age(None),
+            // Go's zero time is none.
+            Ok(then) if then.as_second() == ZERO_TIME => self.age(None),
             Ok(then) => human(self.0.as_second() - then.as_second()),
             Err(_) => "<invalid>".to_owned(),
         }
@@ -67,17 +74,25 @@ pub(super) fn human(seconds: i64) -> String {
 }
 
 /// A custom resource's cell: the column's JSONPath, shown as the column's type.
-pub(super) fn custom(column: &Column, path: Option<&jsonpath::Path>, object: &Value, clock: Clock) -> Value {
+pub(super) fn custom(column: &Column, path: &jsonpath::Path, object: &Value, clock: Clock) -> Value {
     // Of several results the first is shown.
-    let Some(first) = path.and_then(|path| path.first(object)) else { return Value::Null };
+    let Some(first) = path.first(object) else { return Value::Null };
     match (column.kind.as_str(), first) {
         ("integer", Value::Number(number)) => number.as_i64().or_else(|| number.as_f64().map(truncate)).into(),
-        ("number", Value::Number(_)) | ("boolean", Value::Bool(_)) => first.clone(),
+        // Every number becomes a float, which is written without what it need not have.
+        ("number", Value::Number(number)) => number
+            .as_i64()
+            .filter(|whole| whole.unsigned_abs() > EXACT)
+            .map_or_else(|| first.clone(), |whole| truncate(whole as f64).into()),
+        ("boolean", Value::Bool(_)) => first.clone(),
         ("date", Value::String(time)) => clock.custom_age(time).into(),
         ("string", value) => text(value).into(),
         _ => Value::Null,
     }
 }
+
+/// Up to this every integer is a float.
+const EXACT: u64 = 1 << 53;
 
 // A cell of type integer that holds a fraction: Go's conversion cuts it off.
 #[allow(clippy::cast_possible_truncation)]
@@ -89,8 +104,9 @@ fn truncate(number: f64) -> i64 {
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        Value::Null => "<nil>".to_owned(),
-        other => other.to_string(),
+        Value::Null => "<no value>".to_owned(),
+        Value::Number(number) if !number.is_i64() => number.as_f64().map(go_float).unwrap_or_default(),
+        other => go_json(other),
     }
 }
 
@@ -123,6 +139,48 @@ mod tests {
             (252_288_000, "8y"),
         ] {
             assert_eq!(human(seconds), shown, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_cell_is_shown_as_its_column_says() {
+        let object = serde_json::json!({"spec": {
+            "i": 42, "f": 3.75, "big": 9_007_199_254_740_993_i64, "large": 1e21, "mid": 1_234_567.5, "t": true, "s": "text",
+            "n": null, "o": {"b": "<", "a": 1e21}, "l": [1, 2.5], "when": "2026-01-01T00:00:00Z", "soon": "2026-01-03T00:00:00Z",
+            "zero": "0001-01-01T00:00:00Z", "loose": "2026-01-01 00:00:00Z", "none": ""}});
+        let clock = Clock::at("2026-01-01T12:30:00Z");
+        for (kind, field, want) in [
+            ("integer", "i", serde_json::json!(42)),
+            ("integer", "f", serde_json::json!(3)),
+            ("integer", "t", Value::Null),
+            ("integer", "s", Value::Null),
+            ("number", "i", serde_json::json!(42)),
+            ("number", "f", serde_json::json!(3.75)),
+            ("number", "big", serde_json::json!(9_007_199_254_740_992_i64)),
+            ("number", "s", Value::Null),
+            ("boolean", "t", serde_json::json!(true)),
+            ("boolean", "i", Value::Null),
+            ("string", "s", serde_json::json!("text")),
+            ("string", "i", serde_json::json!("42")),
+            ("string", "mid", serde_json::json!("1.2345675e+06")),
+            ("string", "large", serde_json::json!("1e+21")),
+            ("string", "t", serde_json::json!("true")),
+            ("string", "n", serde_json::json!("<no value>")),
+            ("string", "o", serde_json::json!(r#"{"a":1e+21,"b":"\u003c"}"#)),
+            ("string", "l", serde_json::json!("[1,2.5]")),
+            ("string", "absent", Value::Null),
+            ("integer", "n", Value::Null),
+            ("date", "when", serde_json::json!("12h")),
+            ("date", "soon", serde_json::json!("<invalid>")),
+            ("date", "zero", serde_json::json!("<unknown>")),
+            ("date", "loose", serde_json::json!("<invalid>")),
+            ("date", "none", serde_json::json!("<unknown>")),
+            ("date", "i", Value::Null),
+            ("other", "s", Value::Null),
+        ] {
+            let column = super::super::computed("C", kind, "", &format!(".spec.{field}"));
+            let path = jsonpath::Path::parse(column.json_path.as_deref().unwrap()).unwrap();
+            assert_eq!(custom(&column, &path, &object, clock), want, "{kind} {field}");
         }
     }
 }

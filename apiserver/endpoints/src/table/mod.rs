@@ -48,8 +48,8 @@ pub(crate) struct Printer {
 enum Columns {
     /// A built-in kind's.
     BuiltIn(&'static column::Printer),
-    /// A custom resource's: name, then the definition's JSONPaths; one that cannot be read finds nothing.
-    Custom(Vec<Column>, Vec<Option<jsonpath::Path>>),
+    /// A custom resource's: name, then the definition's JSONPaths.
+    Custom(Vec<Column>, Vec<jsonpath::Path>),
 }
 
 /// The shape that was negotiated for answers about `target`.
@@ -90,7 +90,10 @@ impl Columns {
             let path = column.json_path.as_deref().unwrap_or_default();
             column.description = format!("Custom resource definition column (in JSONPath format): {path}");
         }
-        let paths = columns.iter().map(|c| jsonpath::Path::parse(c.json_path.as_deref().unwrap_or_default())).collect();
+        // A path that cannot be read ends the columns.
+        let read = |column: &Column| jsonpath::Path::parse(column.json_path.as_deref().unwrap_or_default());
+        let paths: Vec<_> = columns.iter().map_while(read).collect();
+        columns.truncate(paths.len());
         Self::Custom(columns, paths)
     }
 
@@ -125,8 +128,7 @@ impl Columns {
             Self::BuiltIn(printer) => (printer.cells)(printers::Object(object), clock),
             Self::Custom(columns, paths) => {
                 let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-                let cells =
-                    columns.iter().zip(paths).map(|(column, path)| cells::custom(column, path.as_ref(), object, clock));
+                let cells = columns.iter().zip(paths).map(|(column, path)| cells::custom(column, path, object, clock));
                 std::iter::once(name.into()).chain(cells).collect()
             }
         }
