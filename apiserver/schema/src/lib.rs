@@ -18,6 +18,7 @@
 
 mod base64;
 mod builtin;
+mod correlation;
 pub mod crd;
 mod decode;
 mod defaults;

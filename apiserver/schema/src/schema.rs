@@ -203,7 +203,7 @@ impl Schema {
         let Some(rules) = &custom.rules else { return rules::Outcome::default() };
         match validate::rules_not_checked(errors) {
             Some(error) => rules::Outcome { errors: vec![error], ..rules::Outcome::default() },
-            None => rules.evaluate(value, old),
+            None => rules.evaluate(&custom.root, value, old),
         }
     }
 

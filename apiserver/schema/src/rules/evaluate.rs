@@ -5,7 +5,9 @@ use cel::PER_CALL_LIMIT;
 use serde_json::Value;
 
 use super::{Rule, Rules, Validator};
+use crate::correlation::Correlated;
 use crate::map_list::MapList;
+use crate::node::Node;
 
 /// As upstream: what all rules over one object may cost together.
 pub(crate) const BUDGET: u64 = 10_000_000;
@@ -23,11 +25,11 @@ pub struct Outcome {
 }
 
 impl Rules {
-    /// Evaluates the rules over `value`, which was `old` before.
-    pub(crate) fn evaluate(&self, value: &Value, old: Option<&Value>) -> Outcome {
+    /// Evaluates the rules over `value`, of the schema `root`, which was `old` before.
+    pub(crate) fn evaluate(&self, root: &Node, value: &Value, old: Option<&Value>) -> Outcome {
         let mut evaluation = Evaluation { outcome: Outcome::default(), budget: Some(BUDGET) };
         if let Some(validator) = self.validator() {
-            let known = Correlated { same: old.map(|old| (value, old)), parent: None, root: true };
+            let known = Before { same: old.map(|old| Correlated::of(root, value, old)), parent: None, root: true };
             evaluation.visit(validator, &mut Path::default(), value, old, known);
         }
         evaluation.outcome
@@ -36,7 +38,7 @@ impl Rules {
 
 /// What is wrong with a default by the rules of its schema and of those below.
 pub(super) fn of_default(validator: &Validator, default: &Value, budget: &mut Option<u64>, path: &Path) -> ErrorList {
-    let known = Correlated { same: None, parent: None, root: false };
+    let known = Before { same: None, parent: None, root: false };
     let mut left = *budget;
     // As upstream: first as what does not change, then as what is new.
     for old in [Some(default), None] {
@@ -51,17 +53,17 @@ pub(super) fn of_default(validator: &Validator, default: &Value, budget: &mut Op
     ErrorList::new()
 }
 
-/// Which part of the old object a part of the new one was.
+/// What a part of the object was before.
 #[derive(Clone, Copy)]
-struct Correlated<'a> {
-    same: Option<(&'a Value, &'a Value)>,
+struct Before<'a> {
+    same: Option<Correlated<'a>>,
     /// The nearest part around it of which that is known.
-    parent: Option<(&'a Value, &'a Value)>,
+    parent: Option<Correlated<'a>>,
     root: bool,
 }
 
-impl<'a> Correlated<'a> {
-    fn below(self, child: Option<(&'a Value, &'a Value)>) -> Self {
+impl<'a> Before<'a> {
+    fn below(self, child: Option<Correlated<'a>>) -> Self {
         match self.same {
             None => self,
             same => Self { same: child, parent: same, root: false },
@@ -69,7 +71,7 @@ impl<'a> Correlated<'a> {
     }
 
     fn is_unchanged(self) -> bool {
-        self.same.or(self.parent).is_some_and(|(new, old)| new == old)
+        self.same.or(self.parent).is_some_and(Correlated::is_unchanged)
     }
 }
 
@@ -80,14 +82,7 @@ struct Evaluation {
 }
 
 impl Evaluation {
-    fn visit(
-        &mut self,
-        validator: &Validator,
-        path: &mut Path,
-        value: &Value,
-        old: Option<&Value>,
-        known: Correlated<'_>,
-    ) {
+    fn visit(&mut self, validator: &Validator, path: &mut Path, value: &Value, old: Option<&Value>, known: Before<'_>) {
         if value.is_null() || self.budget.is_none() {
             return;
         }
@@ -104,9 +99,9 @@ impl Evaluation {
                     let old = old_entries.and_then(|old| old.get(name));
                     // The type of the whole object is not seen before and after its conversion.
                     let below = if known.root && matches!(name.as_str(), "apiVersion" | "kind") {
-                        Correlated { same: None, parent: None, root: false }
+                        Before { same: None, parent: None, root: false }
                     } else {
-                        known.below(old.map(|old| (value, old)))
+                        known.below(known.same.and_then(|same| same.field(name)))
                     };
                     self.visit(inner, path, value, old, below);
                     path.leave(mark);
@@ -115,10 +110,11 @@ impl Evaluation {
             Value::Array(items) => {
                 let Some(inner) = &validator.items else { return };
                 let mut before = MapList::of(old, validator.map_keys.as_deref().unwrap_or_default());
+                let mut same = known.same.map(Correlated::items);
                 for (at, item) in items.iter().enumerate() {
                     let old = before.get(item);
                     let mark = path.enter_index(at);
-                    self.visit(inner, path, item, old, known.below(old.map(|old| (item, old))));
+                    self.visit(inner, path, item, old, known.below(same.as_mut().and_then(|same| same.get(item))));
                     path.leave(mark);
                 }
             }
@@ -126,7 +122,7 @@ impl Evaluation {
         }
     }
 
-    fn rules(&mut self, validator: &Validator, path: &Path, value: &Value, old: Option<&Value>, known: Correlated<'_>) {
+    fn rules(&mut self, validator: &Validator, path: &Path, value: &Value, old: Option<&Value>, known: Before<'_>) {
         let shown = || BadValue::from(validator.schema_type.to_string());
         for rule in &validator.rules {
             let Some(budget) = self.budget else { return };
@@ -189,7 +185,7 @@ impl Evaluation {
         validator: &Validator,
         path: &Path,
         values: &[(&str, &Value)],
-        known: Correlated<'_>,
+        known: Before<'_>,
     ) {
         let at = match &rule.field_path {
             Some(below) => path.child(below),
@@ -216,7 +212,7 @@ impl Evaluation {
         self.add(error, rule, known);
     }
 
-    fn add(&mut self, error: Error, rule: &Rule, known: Correlated<'_>) {
+    fn add(&mut self, error: Error, rule: &Rule, known: Before<'_>) {
         if !rule.uses_old && known.is_unchanged() {
             self.outcome.warnings.push(error.to_string());
         } else {

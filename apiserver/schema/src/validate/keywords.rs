@@ -7,9 +7,9 @@ use std::fmt::Write as _;
 use apimachinery::field::{Error, ErrorList, Path};
 use serde_json::{Map, Value};
 
+use crate::correlation::Correlated;
 use crate::formats;
-use crate::map_list::MapList;
-use crate::node::{Additional, Constraints, Kind, ListType, Node};
+use crate::node::{Additional, Constraints, Kind, Node};
 use crate::validate::number;
 
 /// One failed check. `message` is what upstream tells it apart by: a message is reported once a value.
@@ -38,7 +38,11 @@ impl Outcome {
 
 pub(super) fn validate(root: &Node, value: &Value, old: Option<&Value>, path: &Path) -> ErrorList {
     let mut walk = Walk { base: path, name: String::new() };
-    walk.ratcheted(root, value, old).failures.into_iter().map(|failure| failure.error).collect()
+    walk.ratcheted(root, value, old.map(|old| Correlated::of(root, value, old)))
+        .failures
+        .into_iter()
+        .map(|failure| failure.error)
+        .collect()
 }
 
 pub(super) struct Walk<'a> {
@@ -49,15 +53,15 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     /// Validates a value; errors of one that is as it was are let pass.
-    fn ratcheted(&mut self, node: &Node, value: &Value, old: Option<&Value>) -> Outcome {
+    fn ratcheted(&mut self, node: &Node, value: &Value, old: Option<Correlated<'_>>) -> Outcome {
         let mut outcome = self.value(node, value, old);
-        if !outcome.is_valid() && old == Some(value) {
+        if !outcome.is_valid() && old.is_some_and(Correlated::is_unchanged) {
             outcome.failures.clear();
         }
         outcome
     }
 
-    fn value(&mut self, node: &Node, value: &Value, old: Option<&Value>) -> Outcome {
+    fn value(&mut self, node: &Node, value: &Value, old: Option<Correlated<'_>>) -> Outcome {
         let constraints = node.constraints.as_deref();
         let mut outcome = self.type_of(node, value);
         if value.is_null() {
@@ -160,7 +164,13 @@ impl Walk<'_> {
         node.format.as_deref().filter(|format| formats::is_supported(format, single))
     }
 
-    fn alternatives(&mut self, constraints: &Constraints, value: &Value, old: Option<&Value>, outcome: &mut Outcome) {
+    fn alternatives(
+        &mut self,
+        constraints: &Constraints,
+        value: &Value,
+        old: Option<Correlated<'_>>,
+        outcome: &mut Outcome,
+    ) {
         let mut own = Outcome::default();
         if !constraints.any_of.is_empty() {
             let mut best: Option<Outcome> = None;
@@ -251,15 +261,14 @@ impl Walk<'_> {
         Some(self.invalid(text, format!("{} in body should match '{wanted}'", self.name)))
     }
 
-    fn list(&mut self, node: &Node, list: &[Value], old: Option<&Value>, outcome: &mut Outcome) {
+    fn list(&mut self, node: &Node, list: &[Value], old: Option<Correlated<'_>>, outcome: &mut Outcome) {
         if let Some(items) = &node.items {
-            let keys = if node.list_type() == ListType::Map { node.list_map_keys() } else { &[] };
-            let mut before = MapList::of(old, keys);
+            let mut before = old.map(Correlated::items);
             for (at, item) in list.iter().enumerate() {
                 let length = self.name.len();
                 // Writing to a String cannot fail.
                 let _ = write!(self.name, "[{at}]");
-                let result = self.ratcheted(items, item, before.get(item));
+                let result = self.ratcheted(items, item, before.as_mut().and_then(|before| before.get(item)));
                 outcome.absorb(result);
                 self.name.truncate(length);
             }
@@ -281,7 +290,7 @@ impl Walk<'_> {
         }
     }
 
-    fn object(&mut self, node: &Node, object: &Map<String, Value>, old: Option<&Value>, outcome: &mut Outcome) {
+    fn object(&mut self, node: &Node, object: &Map<String, Value>, old: Option<Correlated<'_>>, outcome: &mut Outcome) {
         let size = i64::try_from(object.len()).unwrap_or(i64::MAX);
         let constraints = node.constraints.as_deref();
         if let Some(min) = constraints.and_then(|c| c.min_properties).filter(|min| size < *min) {
@@ -293,7 +302,7 @@ impl Walk<'_> {
             let failure = self.failure(message, |path, _| Error::too_many(path, Some(object.len()), count(max)));
             outcome.failures.push(failure);
         }
-        let before = |key: &str| old.and_then(|old| old.get(key));
+        let before = |key: &str| old.and_then(|old| old.field(key));
         match &node.additional {
             Additional::Forbidden => {
                 for key in object.keys().filter(|key| node.property(key).is_none()) {
