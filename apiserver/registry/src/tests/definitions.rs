@@ -53,6 +53,19 @@ async fn a_request_from_before_its_definition_ended_makes_nothing() {
 }
 
 #[tokio::test]
+async fn the_answer_to_a_creation_is_what_will_be_read() {
+    let server = Server::start();
+    let mut with_status = definition("u", true);
+    with_status["spec"]["versions"][0]["subresources"] = json!({"status": {}});
+    with_status["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = json!({"type": "object", "properties": {
+        "status": {"type": "object", "default": {"phase": "New"}, "properties": {"phase": {"type": "string"}}}}});
+    server.publish(&with_status);
+    let created = server.create("example.com/v1/widgets", widget("a")).await.unwrap();
+    assert_eq!(created["status"], json!({"phase": "New"}));
+    assert_eq!(server.get("example.com/v1/widgets/a").await.unwrap(), created);
+}
+
+#[tokio::test]
 async fn whoever_waits_for_creations_sees_what_they_made() {
     let server = Server::start();
     server.publish(&definition("u", true));

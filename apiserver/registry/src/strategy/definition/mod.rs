@@ -96,23 +96,14 @@ impl Strategy for Definition {
     }
 
     fn validate(&self, object: &Value, _scope: &Scope<'_>) -> ErrorList {
-        let spec = Spec::of(object);
-        let mut errors = spec::validate(&spec, &Ratchet::new(), &Path::new("spec"));
-        errors.extend(of_the_rest(object, None, &spec));
-        errors
+        of_new(object)
     }
 
     fn validate_update(&self, object: &Value, old: &Value, scope: &Scope<'_>) -> ErrorList {
         if scope.subresource == "status" {
             return status::validate(object);
         }
-        let (spec, old_spec) = (Spec::of(object), Spec::of(old));
-        let ratchet = Ratchet::of_change(&spec, &old_spec, old);
-        let path = Path::new("spec");
-        let mut errors = spec::validate(&spec, &ratchet, &path);
-        errors.extend(ratcheting::immutable(&spec, &old_spec, &ratchet, &path));
-        errors.extend(of_the_rest(object, Some(old), &spec));
-        errors
+        of_change(object, old)
     }
 
     fn warnings(&self, object: &Value, old: Option<&Value>, scope: &Scope<'_>) -> Vec<String> {
@@ -141,6 +132,25 @@ impl Strategy for Definition {
         Condition::new("Terminating", true, "InstanceDeletionPending", words).set(object, now);
         true
     }
+}
+
+/// What is wrong with a new definition, its metadata aside.
+fn of_new(definition: &Value) -> ErrorList {
+    let spec = Spec::of(definition);
+    let mut errors = spec::validate(&spec, &Ratchet::new(), &Path::new("spec"));
+    errors.extend(of_the_rest(definition, None, &spec));
+    errors
+}
+
+/// What is wrong with a definition of which `old` was before: what was wrong in that may mostly stay.
+fn of_change(definition: &Value, old: &Value) -> ErrorList {
+    let (spec, old_spec) = (Spec::of(definition), Spec::of(old));
+    let ratchet = Ratchet::of_change(&spec, &old_spec, old);
+    let path = Path::new("spec");
+    let mut errors = spec::validate(&spec, &ratchet, &path);
+    errors.extend(ratcheting::immutable(&spec, &old_spec, &ratchet, &path));
+    errors.extend(of_the_rest(definition, Some(old), &spec));
+    errors
 }
 
 /// What is wrong with what stands beside the spec, and with what it says together with the status.

@@ -40,20 +40,11 @@ fn words(errors: &ErrorList) -> Vec<String> {
 }
 
 fn of_new(object: &Value) -> Vec<String> {
-    let spec = Spec::of(object);
-    let mut errors = spec::validate(&spec, &Ratchet::new(), &Path::new("spec"));
-    errors.extend(of_the_rest(object, None, &spec));
-    words(&errors)
+    words(&super::of_new(object))
 }
 
 fn of_change(object: &Value, old: &Value) -> Vec<String> {
-    let (spec, old_spec) = (Spec::of(object), Spec::of(old));
-    let ratchet = Ratchet::of_change(&spec, &old_spec, old);
-    let path = Path::new("spec");
-    let mut errors = spec::validate(&spec, &ratchet, &path);
-    errors.extend(ratcheting::immutable(&spec, &old_spec, &ratchet, &path));
-    errors.extend(of_the_rest(object, Some(old), &spec));
-    words(&errors)
+    words(&super::of_change(object, old))
 }
 
 fn established() -> (&'static str, Value) {
