@@ -20,8 +20,7 @@ const CONCURRENCY: usize = 64;
 
 /// Creates what is missing. What is there is left as it is.
 pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError> {
-    let collections: BTreeMap<String, Vec<Value>> = serde_json::from_str(OBJECTS)
-        .map_err(|e| StatusError::internal(format!("the objects to bootstrap cannot be read: {e}")))?;
+    let collections = collections()?;
     let ctx = RequestContext::new(identity::loopback(), FIELD_MANAGER);
     let table = registry.table();
     // Namespaces first: others live in them.
@@ -45,6 +44,16 @@ pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError>
             .await?;
     }
     Ok(())
+}
+
+fn collections() -> Result<BTreeMap<String, Vec<Value>>, StatusError> {
+    serde_json::from_str(OBJECTS)
+        .map_err(|e| StatusError::internal(format!("the objects to bootstrap cannot be read: {e}")))
+}
+
+/// The APIServices of the built-in groups, with what places them in discovery.
+pub fn api_services() -> Result<Vec<Value>, StatusError> {
+    Ok(collections()?.remove("/apis/apiregistration.k8s.io/v1/apiservices").unwrap_or_default())
 }
 
 /// The manager of the fields of bootstrapped objects.

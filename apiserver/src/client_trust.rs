@@ -23,6 +23,8 @@ use crate::{bootstrap, files, identity};
 
 const NAMESPACE: &str = "kube-system";
 const NAME: &str = "extension-apiserver-authentication";
+/// The common name of this server's own certificate as a front proxy.
+pub(crate) const PROXY_NAME: &str = "front-proxy-client";
 /// How long to wait before trying again what failed.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often it is looked at without need; another server may have had an expired certificate to tell.
@@ -37,6 +39,8 @@ type Certificates = Vec<CertificateDer<'static>>;
 pub struct ClientTrust {
     clients: Certificates,
     proxies: Certificates,
+    /// The authority of this server's own certificate as a front proxy: told to others, not believed here.
+    own_proxy: Certificates,
     headers: Headers,
     /// What the ConfigMap says beside certificates: key and values.
     told: Vec<(&'static str, Vec<String>)>,
@@ -44,8 +48,9 @@ pub struct ClientTrust {
 }
 
 impl ClientTrust {
-    /// Reads the certificates that are given; the server's own authority is one of clients.
-    pub fn open(config: &Config, authority: &Authority) -> Result<Self, Error> {
+    /// Reads the certificates that are given; the server's own authority is one of clients. `own_proxy` signed what this
+    /// server shows to aggregated ones, unless that was given.
+    pub fn open(config: &Config, authority: &Authority, own_proxy: Option<&Authority>) -> Result<Self, Error> {
         let options = config.options();
         let read = |file: &std::path::Path| certificates(&files::read(file)?, &file.display().to_string());
         let own = certificates(authority.certificate(), "ca.crt")?;
@@ -64,14 +69,21 @@ impl ClientTrust {
                     .to_owned(),
             ));
         }
+        let own_proxy = own_proxy.map(|own| certificates(own.certificate(), "front-proxy-ca.crt")).transpose()?;
+        // Where nothing is said of proxies, this server is the only one, and these are the headers it sends.
+        let own = |given: &[String], own: &str| match own_proxy {
+            Some(_) if given.is_empty() && proxies.is_empty() => vec![own.to_owned()],
+            _ => given.to_vec(),
+        };
         let told = vec![
-            ("requestheader-username-headers", given.requestheader_username_headers.clone()),
-            ("requestheader-uid-headers", given.requestheader_uid_headers.clone()),
-            ("requestheader-group-headers", given.requestheader_group_headers.clone()),
-            ("requestheader-extra-headers-prefix", given.requestheader_extra_headers_prefix.clone()),
-            ("requestheader-allowed-names", allowed_names.clone()),
+            ("requestheader-username-headers", own(&given.requestheader_username_headers, "X-Remote-User")),
+            ("requestheader-uid-headers", own(&given.requestheader_uid_headers, "X-Remote-Uid")),
+            ("requestheader-group-headers", own(&given.requestheader_group_headers, "X-Remote-Group")),
+            ("requestheader-extra-headers-prefix", own(&given.requestheader_extra_headers_prefix, "X-Remote-Extra-")),
+            ("requestheader-allowed-names", own(&allowed_names, PROXY_NAME)),
         ];
-        Ok(Self { clients, proxies, headers: given.headers()?, told, allowed_names })
+        let own_proxy = own_proxy.unwrap_or_default();
+        Ok(Self { clients, proxies, own_proxy, headers: given.headers()?, told, allowed_names })
     }
 
     /// The certificates of all authorities, for clients to choose theirs by.
@@ -164,9 +176,9 @@ impl ClientTrust {
     /// What others are to be told: what they are told already, and what is known here. Other keys go, as upstream's do.
     fn data(&self, there: Option<&Map<String, Value>>, now: jiff::Timestamp) -> Map<String, Value> {
         let text = |key: &str| there.and_then(|there| there.get(key)).and_then(Value::as_str).unwrap_or_default();
-        let bundle = |key: &str, known: &[CertificateDer<'static>]| {
+        let bundle = |key: &str, known: &[&Certificates]| {
             let mut all = certificates(text(key), key).unwrap_or_default();
-            all.extend(known.iter().cloned());
+            all.extend(known.iter().copied().flatten().cloned());
             let mut once: Certificates = Vec::new();
             for certificate in all {
                 if !once.contains(&certificate) && is_good(&certificate, now) {
@@ -177,11 +189,11 @@ impl ClientTrust {
         };
         let mut data = Map::new();
         let mut tell = |key: &str, value: String| data.insert(key.to_owned(), value.into());
-        let clients = bundle("client-ca-file", &self.clients);
+        let clients = bundle("client-ca-file", &[&self.clients]);
         if !clients.is_empty() {
             tell("client-ca-file", clients);
         }
-        let proxies = bundle("requestheader-client-ca-file", &self.proxies);
+        let proxies = bundle("requestheader-client-ca-file", &[&self.proxies, &self.own_proxy]);
         if !proxies.is_empty() {
             tell("requestheader-client-ca-file", proxies);
             for (key, known) in &self.told {

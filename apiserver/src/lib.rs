@@ -3,6 +3,7 @@
 //! [`options`] is the only place that reads flags and environment. [`run()`] opens the store, makes what is missing
 //! (certificates, the first objects), publishes the custom resources and serves until it is told to stop.
 
+mod aggregator;
 pub mod bootstrap;
 mod client_trust;
 pub mod command;
@@ -11,6 +12,7 @@ mod crd;
 pub mod error;
 mod files;
 pub mod identity;
+mod informer;
 mod kubeconfig;
 mod kubernetes_service;
 pub mod options;

@@ -152,6 +152,14 @@ pub struct Options {
     #[command(flatten)]
     pub authentication: AuthenticationOptions,
 
+    /// Client certificate shown to aggregated servers, PEM; made by an authority of the server's own where not given
+    #[arg(long, value_name = "FILE", requires = "proxy_client_key_file", help_heading = "Aggregation")]
+    pub proxy_client_cert_file: Option<PathBuf>,
+
+    /// Private key of --proxy-client-cert-file, PEM
+    #[arg(long, value_name = "FILE", requires = "proxy_client_cert_file", help_heading = "Aggregation")]
+    pub proxy_client_key_file: Option<PathBuf>,
+
     /// Let containers be privileged
     #[arg(
         long, default_value_t = false, num_args = 0..=1, default_missing_value = "true", require_equals = true,

@@ -1,7 +1,7 @@
 //! The server's own certificate authority and what it signs.
 //!
-//! A folder holds `ca.crt`, `ca.key` and a pair of files for every identity. All are made at the first start and kept;
-//! a leaf that nears its end, lacks a name it now needs, or was signed by an authority since replaced is made anew.
+//! A folder holds `ca.crt`, `ca.key` and a pair of files for every identity, and the same for front proxies under
+//! `front-proxy-ca`. All are made at the first start and kept; a leaf that nears its end, lacks a name it now needs, or was signed by an authority since replaced is made anew.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -82,16 +82,27 @@ const RENEW_BEFORE_DAYS: i64 = 30;
 impl Authority {
     /// Opens the authority in `folder`, or makes one there.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let pair = match read_pair(folder, "ca")? {
+        Self::open_as(folder, "ca", "coxswain-ca")
+    }
+
+    /// Opens the authority of front proxies in `folder`, or makes one there: another one, for who has its certificates may
+    /// speak for anybody.
+    pub fn of_front_proxies(folder: &Path) -> Result<Self, Error> {
+        Self::open_as(folder, "front-proxy-ca", "coxswain-front-proxy-ca")
+    }
+
+    fn open_as(folder: &Path, file: &str, name: &str) -> Result<Self, Error> {
+        let (certificate, key) = (format!("{file}.crt"), format!("{file}.key"));
+        let pair = match read_pair(folder, file)? {
             Some(pair) => pair,
             None => {
-                let made = make_authority().map_err(in_file(folder, "ca.crt"))?;
-                write_pair(folder, "ca", &made)?;
+                let made = make_authority(name).map_err(in_file(folder, &certificate))?;
+                write_pair(folder, file, &made)?;
                 made
             }
         };
-        let key = KeyPair::from_pem(&pair.key).map_err(in_file(folder, "ca.key"))?;
-        let issuer = Issuer::from_ca_cert_pem(&pair.certificate, key).map_err(in_file(folder, "ca.crt"))?;
+        let key = KeyPair::from_pem(&pair.key).map_err(in_file(folder, &key))?;
+        let issuer = Issuer::from_ca_cert_pem(&pair.certificate, key).map_err(in_file(folder, &certificate))?;
         Ok(Self { folder: folder.to_owned(), certificate: pair.certificate, issuer })
     }
 
@@ -169,10 +180,10 @@ impl Authority {
     }
 }
 
-fn make_authority() -> Result<Pair, rcgen::Error> {
+fn make_authority(name: &str) -> Result<Pair, rcgen::Error> {
     let mut params = CertificateParams::new(Vec::new())?;
     let mut subject = DistinguishedName::new();
-    subject.push(DnType::CommonName, "coxswain-ca");
+    subject.push(DnType::CommonName, name);
     params.distinguished_name = subject;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages =
@@ -262,6 +273,18 @@ mod tests {
         let second = Authority::open(dir.path()).unwrap();
         assert_eq!(second.certificate(), first.certificate());
         assert_eq!(second.leaf("admin", &ADMIN).unwrap().certificate, pair.certificate);
+    }
+
+    #[test]
+    fn the_authority_of_front_proxies_is_another_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (own, proxies) = (Authority::open(dir.path()).unwrap(), Authority::of_front_proxies(dir.path()).unwrap());
+        assert_ne!(own.certificate(), proxies.certificate());
+        let leaf = Leaf::Client { user: "front-proxy-client", groups: &[] };
+        let pair = proxies.leaf("front-proxy-client", &leaf).unwrap();
+        assert!(proxies.serves(&pair, &leaf) && !own.serves(&pair, &leaf));
+        let again = Authority::of_front_proxies(dir.path()).unwrap();
+        assert_eq!(again.leaf("front-proxy-client", &leaf).unwrap().certificate, pair.certificate);
     }
 
     #[test]

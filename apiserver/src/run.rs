@@ -28,7 +28,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::info;
 
-use crate::client_trust::ClientTrust;
+use crate::aggregator::{Aggregator, ProxyCertificate};
+use crate::client_trust::{ClientTrust, PROXY_NAME};
 use crate::config::Config;
 use crate::error::Error;
 use crate::identity::{ADMIN, OPERATORS};
@@ -74,7 +75,8 @@ pub async fn run(
     let url = format!("https://{advertised}");
 
     let authority = Authority::open(&config.cert_dir())?;
-    let trust = ClientTrust::open(&config, &authority)?;
+    let (certificate, own_proxy) = proxy_certificate(&config)?;
+    let trust = ClientTrust::open(&config, &authority, own_proxy.as_ref())?;
     let tls = tls(&config, &authority, host, &trust)?;
     write_kubeconfigs(&config, &authority, &url)?;
 
@@ -95,7 +97,11 @@ pub async fn run(
     kubernetes_service::publish(&registry, local).await.map_err(prepare)?;
     let crds = crd::Controller::start(registry.clone()).await.map_err(prepare)?;
 
+    let built_in = bootstrap::api_services().map_err(prepare)?;
+    let aggregator = Aggregator::start(registry.clone(), certificate, built_in).await.map_err(prepare)?;
+
     let mut server = endpoints::Config::new(registry.clone());
+    server.aggregation = aggregator.aggregation();
     let accounts = ServiceAccounts::open(&config)?;
     registry.set_token_issuer(Arc::new(accounts.issuer(&config)));
     server.openid = accounts.openid(&config, &advertised.to_string()).map(Arc::new);
@@ -121,6 +127,7 @@ pub async fn run(
     let tasks = TaskTracker::new();
     tasks.spawn(crds.run(stop.clone()));
     tasks.spawn(trust.publish(registry.clone(), stop.clone()));
+    tasks.spawn(aggregator.run(stop.clone()));
     if !options.etcd_compaction_interval.is_zero() {
         tasks.spawn(storage::compactor::run(store.clone(), options.etcd_compaction_interval, stop.clone()));
     }
@@ -183,6 +190,19 @@ fn authenticator(
         authenticator = authenticator.with(Arc::new(TokenFile::new(users, audiences)));
     }
     Ok(accounts.authenticators(registry).into_iter().fold(authenticator, Authenticator::with))
+}
+
+/// What is shown to aggregated servers: what was given, or what an authority of our own signs.
+fn proxy_certificate(config: &Config) -> Result<(Arc<ProxyCertificate>, Option<Authority>), Error> {
+    let options = config.options();
+    if let (Some(certificate), Some(key)) = (&options.proxy_client_cert_file, &options.proxy_client_key_file) {
+        return Ok((ProxyCertificate::open(certificate.clone(), key.clone())?, None));
+    }
+    let folder = config.cert_dir();
+    let authority = Authority::of_front_proxies(&folder)?;
+    authority.leaf(PROXY_NAME, &Leaf::Client { user: PROXY_NAME, groups: &[] })?;
+    let file = |kind: &str| folder.join(format!("{PROXY_NAME}.{kind}"));
+    Ok((ProxyCertificate::open(file("crt"), file("key"))?, Some(authority)))
 }
 
 fn store_check(store: &Arc<dyn Storage>) -> Check {

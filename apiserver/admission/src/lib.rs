@@ -11,6 +11,7 @@ pub mod default_toleration_seconds;
 pub mod limit_ranger;
 mod lister;
 pub mod namespace_lifecycle;
+pub mod outbound;
 mod pod_resources;
 pub mod priority;
 pub mod runtime_class;

@@ -9,7 +9,7 @@ pub mod gvk;
 pub mod json;
 pub mod jsonpath;
 pub mod meta;
-mod nullable;
+pub mod nullable;
 pub mod patch;
 pub mod quantity;
 pub mod quote;

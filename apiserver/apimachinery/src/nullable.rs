@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 /// For `deserialize_with`: null is the default.
-pub(crate) fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,

@@ -1,6 +1,5 @@
 //! The bodies of requests and answers.
 
-use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,6 +16,36 @@ pub enum RequestBody {
     Full(Bytes),
 }
 
+/// Why a body that comes from elsewhere ended early.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Incoming(body) => Pin::new(body).poll_frame(cx),
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Incoming(body) => body.is_end_stream(),
+            Self::Full(bytes) => bytes.is_empty(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Incoming(body) => body.size_hint(),
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+        }
+    }
+}
+
 /// What is answered. Every form hands shared bytes to the socket without copying them.
 #[derive(Default)]
 pub enum Body {
@@ -31,6 +60,26 @@ pub enum Body {
     Chunks(Box<dyn Iterator<Item = Bytes> + Send>),
     /// Pieces as they come (watches).
     Stream(BoxStream<'static, Bytes>),
+    /// What another server answers, as it comes. It may break off, and then this answer does.
+    Proxied(Proxied),
+}
+
+/// The body of another server's answer, and what is held until it ends.
+pub struct Proxied {
+    body: Incoming,
+    held: Box<dyn Send + Sync>,
+}
+
+impl Proxied {
+    /// `held` is dropped with the body.
+    pub fn new(body: Incoming, held: impl Send + Sync + 'static) -> Self {
+        Self { body, held: Box::new(held) }
+    }
+
+    /// The same, with `more` held.
+    pub fn holding(self, more: impl Send + Sync + 'static) -> Self {
+        Self { body: self.body, held: Box::new((self.held, more)) }
+    }
 }
 
 impl From<Bytes> for Body {
@@ -41,9 +90,9 @@ impl From<Bytes> for Body {
 
 impl http_body::Body for Body {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let next = match &mut *self {
             Self::Empty => None,
             Self::Full(bytes) => {
@@ -58,6 +107,10 @@ impl http_body::Body for Body {
             }
             Self::Chunks(chunks) => chunks.next(),
             Self::Stream(stream) => std::task::ready!(stream.as_mut().poll_next(cx)),
+            Self::Proxied(proxied) => {
+                let frame = std::task::ready!(Pin::new(&mut proxied.body).poll_frame(cx));
+                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+            }
         };
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
@@ -66,6 +119,7 @@ impl http_body::Body for Body {
         match self {
             Self::Empty => true,
             Self::Full(_) | Self::Line(_) | Self::Chunks(_) | Self::Stream(_) => false,
+            Self::Proxied(proxied) => proxied.body.is_end_stream(),
         }
     }
 
@@ -75,6 +129,7 @@ impl http_body::Body for Body {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Line(bytes) => SizeHint::with_exact(bytes.len() as u64 + 1),
             Self::Chunks(_) | Self::Stream(_) => SizeHint::default(),
+            Self::Proxied(proxied) => proxied.body.size_hint(),
         }
     }
 }
@@ -87,6 +142,7 @@ impl std::fmt::Debug for Body {
             Self::Line(bytes) => f.debug_tuple("Line").field(bytes).finish(),
             Self::Chunks(_) => f.write_str("Chunks"),
             Self::Stream(_) => f.write_str("Stream"),
+            Self::Proxied(_) => f.write_str("Proxied"),
         }
     }
 }

@@ -5,6 +5,7 @@
 //! impersonation, authorization), reaches one of the `handlers` (one file a verb) or one of the documents (discovery,
 //! OpenAPI, health, metrics, version), and its result is encoded as the client's `Accept` asks.
 
+pub mod aggregation;
 pub mod authentication;
 pub mod authorization;
 pub mod body;

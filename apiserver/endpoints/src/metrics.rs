@@ -202,6 +202,7 @@ impl InFlight {
                 });
                 Body::Stream(Box::pin(stream))
             }
+            Body::Proxied(proxied) => Body::Proxied(proxied.holding(self)),
             body => body,
         };
     }

@@ -37,6 +37,22 @@ impl Query {
         self.first(key).unwrap_or_default()
     }
 
+    /// The parameters as Go's `url.Values.Encode` writes them: by name, each name's values in the order sent.
+    pub fn encoded(&self) -> String {
+        let mut pairs: Vec<&(String, String)> = self.0.iter().collect();
+        pairs.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut encoded = String::new();
+        for (name, value) in pairs {
+            if !encoded.is_empty() {
+                encoded.push('&');
+            }
+            encode(name, &mut encoded);
+            encoded.push('=');
+            encode(value, &mut encoded);
+        }
+        encoded
+    }
+
     /// A switch: absent is `None`; everything but `false` (in any case) and `0` is true, also the empty value.
     pub fn flag(&self, key: &str) -> Option<bool> {
         self.first(key).map(|value| !(value.eq_ignore_ascii_case("false") || value == "0"))
@@ -60,6 +76,16 @@ impl Query {
     }
 }
 
+fn encode(text: &str, encoded: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b' ' => encoded.push('+'),
+            byte if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) => encoded.push(char::from(byte)),
+            byte => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+}
+
 /// `+` is a space, `%XX` a byte; `None` for a broken escape. Bytes that are not UTF-8 become U+FFFD: Go's strings keep
 /// them, and what they are a part of is refused as any odd value is, not left out.
 fn decode(text: &str) -> Option<String> {
@@ -77,6 +103,18 @@ fn decode(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_are_written_as_go_writes_them() {
+        for (sent, written) in [
+            ("watch=1&a=b&a=a", "a=b&a=a&watch=1"),
+            ("labelSelector=x%3Dy%2Cz+w", "labelSelector=x%3Dy%2Cz+w"),
+            ("a&b=%zz&c=1;2", "a="),
+            ("n=%C3%A9~", "n=%C3%A9~"),
+        ] {
+            assert_eq!(Query::parse(Some(sent)).encoded(), written, "{sent}");
+        }
+    }
 
     #[test]
     fn parameters_are_read_as_go_reads_them() {

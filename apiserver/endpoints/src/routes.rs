@@ -8,6 +8,7 @@ use apimachinery::user::UserInfo;
 use http::{Method, Response};
 use registry::{RequestContext, Row, Subresource, Table, Target};
 
+use crate::aggregation::proxy::proxy;
 use crate::body::{Body, RequestBody};
 use crate::handlers::{self, Call};
 use crate::negotiation;
@@ -23,6 +24,12 @@ pub(crate) async fn route(
     body: RequestBody,
     connection: &Connection,
 ) -> Result<Response<Body>, StatusError> {
+    let known = server.config.aggregation.snapshot();
+    if let Some(service) = known.remote_of(&exchange.info.path)
+        && let Some(remote) = &service.remote
+    {
+        return Ok(proxy(service, remote, exchange, &user, body, connection).await);
+    }
     if exchange.info.is_resource {
         return resource(server, exchange, user, body, connection).await;
     }

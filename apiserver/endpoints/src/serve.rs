@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::service::{Service, service_fn};
@@ -27,7 +27,7 @@ use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::authentication::Peer;
-use crate::body::{Body, RequestBody};
+use crate::body::{Body, BodyError, RequestBody};
 use crate::filters::flow_control::Place;
 use crate::server::{Connection, Server};
 use pace::{Pace, Paced};
@@ -135,7 +135,7 @@ async fn accept(
 /// Serves the requests of an HTTP/1.1 connection, one after the other.
 async fn http1<S>(stream: S, server: Arc<Server>, peer: Connection) -> hyper::Result<()>
 where
-    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let pace = Pace::new();
     let stop = peer.closing.clone();
@@ -144,7 +144,8 @@ where
     builder.header_read_timeout(None).max_headers(MAX_HEADERS).max_buf_size(MAX_HEAD + MAX_HEAD_SLOP);
     let requests = Requests::new(server, peer, Turn::Http1(pace.clone()));
     let service = requests.service();
-    let mut serving = pin!(builder.serve_connection(TokioIo::new(Paced::new(stream, pace)), service));
+    let connection = builder.serve_connection(TokioIo::new(Paced::new(stream, pace)), service);
+    let mut serving = pin!(connection.with_upgrades());
     tokio::select! {
         served = serving.as_mut() => return served,
         () = stop.cancelled() => {}
@@ -217,6 +218,13 @@ impl Turn {
         }
     }
 
+    /// The connection is no longer one of HTTP: whoever has it keeps its times.
+    fn hand_over(&self) {
+        if let Self::Http1(pace) = self {
+            pace.hand_over();
+        }
+    }
+
     fn end(&self) {
         match self {
             Self::Http1(pace) => pace.end(),
@@ -254,9 +262,12 @@ impl Requests {
             let (server, peer) = (server.clone(), peer.clone());
             async move {
                 let mut response = server.handle(request.map(RequestBody::Incoming), &peer).await;
+                let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                 let extensions = response.extensions_mut();
-                if let Some(Until(until)) = extensions.remove() {
-                    running.turn.answer(until);
+                match extensions.remove() {
+                    _ if upgraded => running.turn.hand_over(),
+                    Some(Until(until)) => running.turn.answer(until),
+                    None => {}
                 }
                 let place = extensions.remove();
                 Ok(response.map(|body| Answer { body, _running: running, _place: place }))
@@ -300,9 +311,9 @@ struct Answer {
 
 impl http_body::Body for Answer {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

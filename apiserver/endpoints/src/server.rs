@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, request};
 use registry::{Registry, Warnings};
 use tokio_util::sync::CancellationToken;
 
+use crate::aggregation::Aggregation;
 use crate::authentication::{AUDIENCE, Authenticator, Peer};
 use crate::authorization::{self, Authorizer, Decision};
 use crate::body::{Body, RequestBody};
@@ -35,6 +36,8 @@ const PANICKED: &str = "This request caused apiserver to panic. Look in the logs
 pub struct Config {
     /// What is served.
     pub registry: Arc<Registry>,
+    /// What others serve.
+    pub aggregation: Arc<Aggregation>,
     /// Who sends a request.
     pub authenticator: Authenticator,
     /// What tells others how to verify this server's tokens.
@@ -69,6 +72,7 @@ impl Config {
         use crate::authorization::{Everyone, Privileged, Union};
         Self {
             registry,
+            aggregation: Arc::default(),
             authenticator: Authenticator::new(vec![AUDIENCE.to_owned()]),
             openid: None,
             authorizer: Arc::new(Union(vec![Arc::new(Privileged::new(Vec::new(), Vec::new())), Arc::new(Everyone)])),
@@ -148,7 +152,7 @@ impl Server {
     /// Answers one request. Never fails: what goes wrong is a `Status`.
     pub async fn handle(self: &Arc<Self>, request: Request<RequestBody>, connection: &Connection) -> Response<Body> {
         let started = Instant::now();
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         let audit_id = audit::id(&parts.headers);
         if !request_info::readable(parts.uri.path()) {
             return response::text(StatusCode::BAD_REQUEST, "400 Bad Request");
@@ -159,6 +163,8 @@ impl Server {
             Ok(info) => (info, None),
             Err(error) => (RequestInfo::default(), Some(StatusError::internal(error))),
         };
+        // Whom the request is passed on to writes of it under the same id.
+        parts.headers.insert(audit::AUDIT_ID, audit_id.clone());
         let mut exchange = Exchange { parts, query, info, user: None, warnings: Warnings::new(), deadline: None };
         let in_flight = self.config.metrics.begin(&exchange.info, &self.config.registry.table());
         let outcome = match invalid {

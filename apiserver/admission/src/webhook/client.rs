@@ -1,7 +1,6 @@
 //! POST of a review to a webhook, over TLS. Errors are texts in upstream's words: they end up in the client's message.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -16,8 +15,8 @@ use tokio_rustls::TlsConnector;
 
 use super::hook::ClientConfig as Config;
 use super::pool::{Connection, Key, Pool};
-use super::{resolve, trust};
 use crate::Lister;
+use crate::outbound::{service, trust, words};
 
 /// The most that an answer may hold.
 const MAX_ANSWER: usize = 16 << 20;
@@ -70,7 +69,9 @@ impl Client {
         body: Bytes,
     ) -> Result<(StatusCode, Bytes), String> {
         let address = match &config.service {
-            Some(service) if place.of_service => resolve::service(&*self.lister, service).await?,
+            Some(of) if place.of_service => {
+                service::look_up(&*self.lister, &of.namespace, &of.name, of.port.unwrap_or(443)).await?
+            }
             _ => (place.host.trim_matches(['[', ']']).to_owned(), place.port),
         };
         let key = Key {
@@ -113,14 +114,11 @@ impl Client {
 
     async fn connect(&self, key: &Key) -> Result<Connection, String> {
         let (host, port) = (key.address.0.as_str(), key.address.1);
-        let stream = TcpStream::connect((host, port)).await.map_err(|error| {
-            let place = if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-            format!("dial tcp {place}: {}", go_words(&error))
-        })?;
+        let stream = TcpStream::connect((host, port)).await.map_err(|error| words::dial(host, port, &error))?;
         let _ = stream.set_nodelay(true);
         let name = ServerName::try_from(key.server_name.clone()).map_err(|error| error.to_string())?;
         let connector = TlsConnector::from(self.tls(&key.ca_bundle)?);
-        let stream = connector.connect(name, stream).await.map_err(|error| tls_words(&error))?;
+        let stream = connector.connect(name, stream).await.map_err(|error| words::tls(&error))?;
         let (sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
         tokio::spawn(async move {
@@ -176,34 +174,5 @@ fn answered((status, body): (StatusCode, Bytes)) -> Result<Bytes, String> {
             apimachinery::quote::quoted(text.trim())
         )),
         _ => Err("the server rejected our request for an unknown reason".into()),
-    }
-}
-
-fn go_words(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => "connect: connection refused".into(),
-        io::ErrorKind::ConnectionReset => "connect: connection reset by peer".into(),
-        io::ErrorKind::HostUnreachable => "connect: no route to host".into(),
-        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable".into(),
-        io::ErrorKind::TimedOut => "i/o timeout".into(),
-        _ => error.to_string(),
-    }
-}
-
-fn tls_words(error: &io::Error) -> String {
-    use rustls::CertificateError as Bad;
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match inner {
-        Some(rustls::Error::InvalidCertificate(bad)) => {
-            let words = match bad {
-                Bad::UnknownIssuer => "x509: certificate signed by unknown authority".to_owned(),
-                Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                    "x509: certificate has expired or is not yet valid".to_owned()
-                }
-                other => format!("x509: {other}"),
-            };
-            format!("tls: failed to verify certificate: {words}")
-        }
-        _ => error.to_string(),
     }
 }

@@ -6,9 +6,7 @@ mod client;
 mod hook;
 mod matching;
 mod pool;
-mod resolve;
 mod review;
-mod trust;
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,11 @@
 //! Discovery in its aggregated form: `APIGroupDiscoveryList` of `apidiscovery.k8s.io/v2`, one document for `/api` and one
 //! for `/apis`.
 
-use registry::{Group, Row, Table};
+use registry::{Row, Table};
 use serde::Serialize;
+
+use super::order::Served;
+use crate::aggregation::discovery::Version;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,7 +22,14 @@ struct Empty {}
 #[derive(Serialize)]
 struct ApiGroupDiscovery<'a> {
     metadata: Name<'a>,
-    versions: Vec<ApiVersionDiscovery<'a>>,
+    versions: Vec<AnyVersion<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum AnyVersion<'a> {
+    Here(ApiVersionDiscovery<'a>),
+    Elsewhere(&'a Version),
 }
 
 #[derive(Serialize)]
@@ -69,32 +79,38 @@ struct Kind<'a> {
 
 /// `/api`.
 pub(super) fn core(table: &Table) -> ApiGroupDiscoveryList<'_> {
-    list(table, |group| group.name.is_empty())
+    let core = table.groups().iter().filter(|group| group.name.is_empty());
+    list(core.map(|group| {
+        let versions = group.versions.iter().map(|of| AnyVersion::Here(version(table, "", of)));
+        ApiGroupDiscovery { metadata: Name { name: "" }, versions: versions.collect() }
+    }))
 }
 
 /// `/apis`.
-pub(super) fn groups(table: &Table) -> ApiGroupDiscoveryList<'_> {
-    list(table, |group| !group.name.is_empty())
+pub(super) fn groups<'a>(table: &'a Table, groups: &'a [(String, Vec<Served>)]) -> ApiGroupDiscoveryList<'a> {
+    list(groups.iter().map(|(name, versions)| {
+        let versions = versions.iter().map(|served| match served {
+            Served::Here(of) => AnyVersion::Here(version(table, name, of)),
+            Served::Elsewhere(served) => AnyVersion::Elsewhere(served),
+        });
+        ApiGroupDiscovery { metadata: Name { name }, versions: versions.collect() }
+    }))
 }
 
-fn list(table: &Table, wanted: impl Fn(&Group) -> bool) -> ApiGroupDiscoveryList<'_> {
-    let items = table.groups().iter().filter(|group| wanted(group)).map(|of| group(table, of)).collect();
+fn list<'a>(groups: impl Iterator<Item = ApiGroupDiscovery<'a>>) -> ApiGroupDiscoveryList<'a> {
     ApiGroupDiscoveryList {
         kind: "APIGroupDiscoveryList",
         api_version: "apidiscovery.k8s.io/v2",
         metadata: Empty {},
-        items,
+        items: groups.collect(),
     }
 }
 
-fn group<'a>(table: &'a Table, group: &'a Group) -> ApiGroupDiscovery<'a> {
-    let versions = group.versions.iter().map(|version| {
-        let rows = table.rows().iter().filter(|row| row.gvr.group == group.name && row.gvr.version == *version);
-        let mut resources: Vec<_> = rows.map(|row| resource(row)).collect();
-        resources.sort_by_key(|resource| resource.resource);
-        ApiVersionDiscovery { version, resources, freshness: "Current" }
-    });
-    ApiGroupDiscovery { metadata: Name { name: &group.name }, versions: versions.collect() }
+fn version<'a>(table: &'a Table, group: &str, version: &'a str) -> ApiVersionDiscovery<'a> {
+    let rows = table.rows().iter().filter(|row| row.gvr.group == group && row.gvr.version == version);
+    let mut resources: Vec<_> = rows.map(|row| resource(row)).collect();
+    resources.sort_by_key(|resource| resource.resource);
+    ApiVersionDiscovery { version, resources, freshness: "Current" }
 }
 
 fn resource(row: &Row) -> ApiResourceDiscovery<'_> {

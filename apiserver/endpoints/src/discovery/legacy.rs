@@ -87,15 +87,15 @@ pub(super) fn versions(address: &str) -> ApiVersions {
 }
 
 /// `/apis`: every group but the core one.
-pub(super) fn groups(table: &Table) -> ApiGroupList {
-    let groups = table.groups().iter().filter(|group| !group.name.is_empty()).map(|of| describe(of, false)).collect();
+pub(super) fn groups(groups: &[Group]) -> ApiGroupList {
+    let groups = groups.iter().map(|of| describe(of, false)).collect();
     ApiGroupList { kind: "APIGroupList", api_version: "v1", groups }
 }
 
-/// `/apis/<group>`.
-pub(super) fn group(table: &Table, name: &str) -> Option<ApiGroup> {
-    let group = table.groups().iter().find(|group| !name.is_empty() && group.name == name)?;
-    Some(describe(group, true))
+/// `/apis/<group>`: as it is listed, else as it is served.
+pub(super) fn group(groups: &[Group], table: &Table, name: &str) -> Option<ApiGroup> {
+    let mut known = groups.iter().chain(table.groups());
+    known.find(|group| !name.is_empty() && group.name == name).map(|group| describe(group, true))
 }
 
 fn describe(group: &Group, document: bool) -> ApiGroup {

@@ -3,9 +3,10 @@
 
 mod aggregated;
 mod legacy;
+mod order;
 pub(crate) mod root;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use apimachinery::quote::go_json_bytes;
 use apimachinery::status::{StatusDetails, StatusError};
@@ -13,20 +14,24 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY};
 use http::{Method, Response, StatusCode};
-use registry::Table;
+use registry::{Group, Table};
 use sha2::{Digest, Sha512};
 
+use crate::aggregation::{Aggregation, Snapshot};
 use crate::body::Body;
 use crate::negotiation::{self, Encoding, Endpoint};
 use crate::response::{self, Form, page_not_found};
 use crate::server::{Exchange, Server};
 
-/// The aggregated documents of one table.
+/// The documents of one table and what was known of other servers with it.
 struct Documents {
     table: Arc<Table>,
-    /// `/api` and `/apis`, each with its ETag.
-    core: Document,
-    groups: Document,
+    known: Arc<Snapshot>,
+    /// `/apis` in its first form.
+    listed: Vec<Group>,
+    /// `/api` and `/apis` in the aggregated form, each with its ETag; made when first asked for.
+    core: OnceLock<Document>,
+    groups: OnceLock<Document>,
 }
 
 struct Document {
@@ -34,24 +39,40 @@ struct Document {
     etag: HeaderValue,
 }
 
-/// The aggregated documents, made when first asked for and again when the table has changed.
+/// The documents, made when first asked for and again when something has changed.
 #[derive(Default)]
 pub(crate) struct Cache(ArcSwapOption<Documents>);
 
 impl Cache {
-    fn get(&self, table: &Arc<Table>) -> Arc<Documents> {
+    fn get(&self, table: &Arc<Table>, known: Arc<Snapshot>) -> Arc<Documents> {
         if let Some(documents) = self.0.load_full()
             && Arc::ptr_eq(&documents.table, table)
+            && Arc::ptr_eq(&documents.known, &known)
         {
             return documents;
         }
         let documents = Arc::new(Documents {
             table: table.clone(),
-            core: Document::new(&aggregated::core(table)),
-            groups: Document::new(&aggregated::groups(table)),
+            listed: order::listed(table, &known),
+            known,
+            core: OnceLock::new(),
+            groups: OnceLock::new(),
         });
         self.0.store(Some(documents.clone()));
         documents
+    }
+}
+
+impl Documents {
+    fn core(&self) -> &Document {
+        self.core.get_or_init(|| Document::new(&aggregated::core(&self.table)))
+    }
+
+    fn groups(&self, aggregation: &Aggregation) -> &Document {
+        self.groups.get_or_init(|| {
+            let ordered = order::aggregated(&self.table, aggregation, &self.known);
+            Document::new(&aggregated::groups(&self.table, &ordered))
+        })
     }
 }
 
@@ -72,6 +93,8 @@ fn etag(json: &[u8]) -> HeaderValue {
 /// Answers a discovery path.
 pub(crate) fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Body>, StatusError> {
     let table = server.config.registry.table();
+    let aggregation = &server.config.aggregation;
+    let documents = || server.discovery.get(&table, aggregation.snapshot());
     let path = exchange.info.path.as_str();
     let parts: Vec<&str> = path.trim_start_matches('/').trim_end_matches('/').split('/').collect();
     // A router knows its paths with and without one slash at the end, and no other spelling.
@@ -84,7 +107,7 @@ pub(crate) fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Bod
         ["api"] => {
             routed(exchange)?;
             let form = match aggregated_form(exchange) {
-                Some(form) => return Ok(aggregate(&form, exchange, &server.discovery.get(&table).core)),
+                Some(form) => return Ok(aggregate(&form, exchange, documents().core())),
                 None => plain_form(exchange)?,
             };
             Ok(form.value(StatusCode::OK, &legacy::versions(&server.config.advertise_address)))
@@ -92,10 +115,10 @@ pub(crate) fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Bod
         ["apis"] => {
             routed(exchange)?;
             let form = match aggregated_form(exchange) {
-                Some(form) => return Ok(aggregate(&form, exchange, &server.discovery.get(&table).groups)),
+                Some(form) => return Ok(aggregate(&form, exchange, documents().groups(aggregation))),
                 None => plain_form(exchange)?,
             };
-            Ok(form.value(StatusCode::OK, &legacy::groups(&table)))
+            Ok(form.value(StatusCode::OK, &legacy::groups(&documents().listed)))
         }
         ["api", version] => match legacy::resources(&table, "", version) {
             Some(list) => {
@@ -104,7 +127,7 @@ pub(crate) fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Bod
             }
             None => Err(StatusError::unknown_resource()),
         },
-        ["apis", group] => match legacy::group(&table, group) {
+        ["apis", group] => match legacy::group(&documents().listed, &table, group) {
             // Upstream answers any method here.
             Some(group) => Ok(plain_form(exchange)?.value(StatusCode::OK, &group)),
             None => Ok(page_not_found()),

@@ -37,9 +37,14 @@ pub(crate) fn paths(server: &Server, exchange: &Exchange) -> Result<Response<Bod
         paths.push(format!("/apis/{}", group.name));
         paths.extend(group.versions.iter().map(|version| format!("/apis/{}/{version}", group.name)));
     }
+    for service in server.config.aggregation.snapshot().services().filter(|service| !service.group.is_empty()) {
+        paths.push(format!("/apis/{}", service.group));
+        paths.push(format!("/apis/{}/{}", service.group, service.version));
+    }
     for endpoint in ["healthz", "livez", "readyz"] {
         paths.extend(server.config.health.names(endpoint).into_iter().map(|name| format!("/{endpoint}/{name}")));
     }
     paths.sort();
+    paths.dedup();
     Ok(Form::plain().value(StatusCode::OK, &json!({ "paths": paths })))
 }

@@ -29,6 +29,8 @@ enum Phase {
     Head(Instant),
     /// A request is served; its answer has to be read until then.
     Request(Option<Instant>),
+    /// Another protocol than HTTP is spoken, which keeps its own times.
+    HandedOver,
 }
 
 /// Where a connection is, shared by its socket and its requests.
@@ -51,9 +53,17 @@ impl Pace {
         *self.0.lock() = Phase::Request(Some(until));
     }
 
+    /// Another protocol is spoken from now on.
+    pub(super) fn hand_over(&self) {
+        *self.0.lock() = Phase::HandedOver;
+    }
+
     /// The request is over.
     pub(super) fn end(&self) {
-        *self.0.lock() = Phase::Idle(Instant::now());
+        let mut phase = self.0.lock();
+        if !matches!(*phase, Phase::HandedOver) {
+            *phase = Phase::Idle(Instant::now());
+        }
     }
 
     fn heard(&self) {
@@ -68,6 +78,7 @@ impl Pace {
             Phase::Idle(since) => Some(since + super::IDLE),
             Phase::Head(since) => Some(since + HEADER),
             Phase::Request(until) => until,
+            Phase::HandedOver => None,
         }
     }
 }

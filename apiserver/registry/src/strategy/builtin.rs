@@ -4,7 +4,8 @@ use apimachinery::validation;
 
 use super::plain::{Plain, plain};
 use super::{
-    Facts, Generation, Recheck, StatusOnCreate, Strategy, apps, batch, networking, policy, template, workloads,
+    Facts, Generation, Recheck, StatusOnCreate, Strategy, api_service, apps, batch, networking, policy, template,
+    workloads,
 };
 
 /// Kinds that a PUT may create; most of them want a resourceVersion then, as upstream's strategies say.
@@ -147,7 +148,15 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
         ("coordination.k8s.io", _) | ("node.k8s.io", _) => {
             stated!(plain(Facts { unconditional_update: false, ..CREATED_BY_PUT }))
         }
-        ("apiregistration.k8s.io", _) | ("certificates.k8s.io", _) => {
+        ("apiregistration.k8s.io", _) => stated!(
+            plain(Facts { unconditional_update: false, ..Facts::DEFAULT })
+                .any_name()
+                .with(api_service::apply_defaults)
+                .prepared(api_service::prepare_create, |_, _, _| {})
+                .checked(api_service::validate, api_service::validate_update)
+                .rechecked(Recheck::After)
+        ),
+        ("certificates.k8s.io", _) => {
             stated!(plain(Facts { unconditional_update: false, ..Facts::DEFAULT }).any_name())
         }
         ("networking.k8s.io", "ipaddresses") => stated!(

@@ -1,6 +1,7 @@
 //! What a kind adds to the shared rules of writing. Most kinds add nothing: the split of spec and status, generations,
 //! metadata and deletion are decided by [`Facts`] and carried out by the pipeline for all alike.
 
+mod api_service;
 mod apps;
 mod batch;
 mod builtin;
