@@ -24,9 +24,10 @@ pub const DEFAULT_PORT: u16 = 6443;
 
 /// Plugins that can be named in `--enable-admission-plugins` and `--disable-admission-plugins`, in the order in which
 /// they are asked (upstream's).
-pub const ADMISSION_PLUGINS: [&str; 11] = [
+pub const ADMISSION_PLUGINS: [&str; 12] = [
     "NamespaceLifecycle",
     "LimitRanger",
+    "ServiceAccount",
     "TaintNodesByCondition",
     "Priority",
     "DefaultTolerationSeconds",
@@ -39,7 +40,7 @@ pub const ADMISSION_PLUGINS: [&str; 11] = [
 ];
 
 /// Upstream's other plugins: naming them is no mistake, they have nothing to say here yet.
-const KNOWN_ADMISSION_PLUGINS: [&str; 26] = [
+const KNOWN_ADMISSION_PLUGINS: [&str; 25] = [
     "AlwaysAdmit",
     "AlwaysDeny",
     "AlwaysPullImages",
@@ -64,7 +65,6 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 26] = [
     "PodTolerationRestriction",
     "PodTopologyLabels",
     "ResourceQuota",
-    "ServiceAccount",
     "ValidatingAdmissionPolicy",
 ];
 

@@ -11,6 +11,7 @@ use admission::limit_ranger::LimitRanger;
 use admission::namespace_lifecycle::NamespaceLifecycle;
 use admission::priority::Priority;
 use admission::runtime_class::RuntimeClass;
+use admission::service_account::ServiceAccount;
 use admission::storage_object_in_use_protection::StorageObjectInUseProtection;
 use admission::taint_nodes_by_condition::TaintNodesByCondition;
 use admission::{Chain, Lister, Plugin, webhook};
@@ -164,6 +165,7 @@ fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
     match name {
         "NamespaceLifecycle" => Arc::new(NamespaceLifecycle::new(lister)),
         "LimitRanger" => Arc::new(LimitRanger::new(lister)),
+        "ServiceAccount" => Arc::new(ServiceAccount::new(lister, registry::generate_name)),
         "TaintNodesByCondition" => Arc::new(TaintNodesByCondition),
         "DefaultStorageClass" => Arc::new(DefaultClass::of_storage(lister)),
         "StorageObjectInUseProtection" => Arc::new(StorageObjectInUseProtection),

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // in a test, a failure is a panic
 
 mod app;
+mod authentication;
 mod bad_input;
 mod command_line;
 mod conversion;

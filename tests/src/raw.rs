@@ -29,6 +29,9 @@ pub enum Protocol {
     Http2,
 }
 
+/// A certificate chain and the key of its first.
+pub type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
 /// A connection after its TLS handshake.
 pub struct Raw(StreamOwned<ClientConnection, TcpStream>);
 
@@ -57,18 +60,24 @@ impl Raw {
     /// Connects.
     pub fn open(plane: &ControlPlane, who: Who, protocol: Protocol) -> Self {
         let pki = plane.data_dir().join("pki");
+        let shown = (who == Who::Admin).then(|| {
+            let certificate = CertificateDer::from_pem_file(pki.join("admin.crt")).expect("a certificate");
+            (vec![certificate], PrivateKeyDer::from_pem_file(pki.join("admin.key")).expect("a key"))
+        });
+        Self::open_with(plane, shown, protocol).expect("a handshake")
+    }
+
+    /// Connects with any certificate chain and the key of its first. An error says that the server has ended the handshake.
+    pub fn open_with(plane: &ControlPlane, shown: Option<Shown>, protocol: Protocol) -> io::Result<Self> {
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(pki.join("ca.crt")).expect("a certificate")).expect("an authority");
+        let authority = CertificateDer::from_pem_file(plane.data_dir().join("pki/ca.crt")).expect("a certificate");
+        roots.add(authority).expect("an authority");
         let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
         let builder = builder.expect("TLS").with_root_certificates(roots);
-        let mut config = match who {
-            Who::Anonymous => builder.with_no_client_auth(),
-            Who::Admin => {
-                let certificate = CertificateDer::from_pem_file(pki.join("admin.crt")).expect("a certificate");
-                let key = PrivateKeyDer::from_pem_file(pki.join("admin.key")).expect("a key");
-                builder.with_client_auth_cert(vec![certificate], key).expect("a pair")
-            }
+        let mut config = match shown {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => builder.with_client_auth_cert(chain, key).expect("a pair"),
         };
         let name = match protocol {
             Protocol::Http1 => b"http/1.1".to_vec(),
@@ -78,9 +87,9 @@ impl Raw {
         let connection = ClientConnection::new(Arc::new(config), "127.0.0.1".try_into().expect("a name"));
         let mut stream = StreamOwned::new(connection.expect("a connection"), tcp(plane));
         while stream.conn.is_handshaking() {
-            stream.conn.complete_io(&mut stream.sock).expect("a handshake");
+            stream.conn.complete_io(&mut stream.sock)?;
         }
-        Self(stream)
+        Ok(Self(stream))
     }
 
     /// Sends bytes. An error says that the server has closed the connection.

@@ -15,6 +15,7 @@ pub mod outbound;
 mod pod_resources;
 pub mod priority;
 pub mod runtime_class;
+pub mod service_account;
 pub mod storage_object_in_use_protection;
 pub mod taint_nodes_by_condition;
 #[cfg(test)]

@@ -31,6 +31,7 @@ mod verbs;
 pub mod version;
 
 pub use context::{RequestContext, Target, Warnings};
+pub use meta::generate_name;
 pub use options::{
     Body, CreateOptions, DeleteOptions, FieldValidation, GetOptions, ListOptions, Patch, PatchOptions, Preconditions,
     PropagationPolicy, ResourceVersionMatch, UpdateOptions,

@@ -16,7 +16,7 @@ const SUFFIX: usize = 5;
 const MAX_BASE: usize = 63 - SUFFIX;
 
 /// A name that starts with `base` (cut to fit) and ends at random.
-pub(crate) fn generate_name(base: &str) -> String {
+pub fn generate_name(base: &str) -> String {
     let cut = (0..=base.len().min(MAX_BASE)).rev().find(|&at| base.is_char_boundary(at)).unwrap_or(0);
     let mut rng = rand::rng();
     let mut name = String::with_capacity(cut + SUFFIX);

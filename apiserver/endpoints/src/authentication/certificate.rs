@@ -6,19 +6,15 @@ use std::sync::Arc;
 
 use apimachinery::user::UserInfo;
 use arc_swap::ArcSwapOption;
+use authentication::certificate;
 use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::ClientCertVerifier;
-use sha2::{Digest, Sha256};
 use x509_parser::certificate::X509Certificate;
-use x509_parser::x509::X509Name;
 
 use super::authenticated;
 use crate::tls;
-
-/// Upstream's attribute of a subject that is the user's uid.
-const UID: &str = "1.3.6.1.4.1.57683.2";
 
 /// Authorities whose certificates are taken.
 pub struct Authorities {
@@ -128,7 +124,7 @@ impl Peer {
         }
         let Some(authorities) = authorities.filter(|_| !self.chain.is_empty()) else { return Ok(None) };
         let found = self.find(&self.user, authorities, |leaf| {
-            certificate_user(leaf).map(|user| user.map(|user| Arc::new(authenticated(user))))
+            certificate::user(leaf).map(|user| user.map(|user| Arc::new(authenticated(user))))
         })?;
         Ok(found.what.clone())
     }
@@ -141,11 +137,7 @@ impl Peer {
         if self.chain.is_empty() {
             return Ok(None);
         }
-        let name = |leaf: &CertificateDer<'static>| {
-            let (_, parsed) = x509_parser::parse_x509_certificate(leaf).map_err(|error| error.to_string())?;
-            Ok(common_name(parsed.subject()).unwrap_or_default())
-        };
-        let found = self.find(&self.proxy, authorities.clone(), name)?;
+        let found = self.find(&self.proxy, authorities.clone(), |leaf| certificate::common_name(leaf))?;
         Ok(Some(found.what.clone()))
     }
 
@@ -188,42 +180,6 @@ impl Peer {
 fn serial(certificate: &X509Certificate<'_>) -> String {
     let bytes = certificate.raw_serial();
     bytes.iter().take(20).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The last common name of a subject, which is the one that Go reads.
-fn common_name(subject: &X509Name<'_>) -> Option<String> {
-    subject.iter_common_name().last()?.as_str().ok().map(str::to_owned)
-}
-
-/// The user of a certificate that is verified: the subject's common name, its organizations as groups, and the uid if it has
-/// one. `None` if it has no common name.
-///
-/// # Errors
-/// A subject whose uid cannot be one.
-pub fn certificate_user(certificate: &CertificateDer<'_>) -> Result<Option<UserInfo>, String> {
-    let (_, parsed) = x509_parser::parse_x509_certificate(certificate).map_err(|error| error.to_string())?;
-    let subject = parsed.subject();
-    let Some(name) = common_name(subject).filter(|name| !name.is_empty()) else { return Ok(None) };
-    let groups = subject.iter_organization().filter_map(|group| group.as_str().ok().map(str::to_owned));
-    let mut user = UserInfo::new(name, groups);
-    user.uid = uid(subject)?;
-    let digest = Sha256::digest(certificate);
-    let id: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    user.extra.insert("authentication.kubernetes.io/credential-id".to_owned(), vec![format!("X509SHA256={id}")]);
-    Ok(Some(user))
-}
-
-fn uid(subject: &X509Name<'_>) -> Result<String, String> {
-    let mut uids = Vec::new();
-    for attribute in subject.iter_attributes().filter(|attribute| attribute.attr_type().to_id_string() == UID) {
-        uids.push(attribute.as_str().map_err(|_| "unable to parse UID into a string".to_owned())?);
-    }
-    match uids.as_slice() {
-        [] => Ok(String::new()),
-        [""] => Err("UID cannot be an empty string".to_owned()),
-        [uid] => Ok((*uid).to_owned()),
-        several => Err(format!("expected 1 UID, but found multiple: [{}]", several.join(" "))),
-    }
 }
 
 #[cfg(test)]

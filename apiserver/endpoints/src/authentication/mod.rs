@@ -3,9 +3,8 @@
 //! As upstream, each is asked in this order until one knows the user. What one finds wrong does not stop the next one; if
 //! none knows the user and something was wrong, the request is refused rather than anonymous.
 
-mod bearer;
 mod certificate;
-mod request_header;
+mod front_proxy;
 
 use std::sync::Arc;
 
@@ -13,13 +12,15 @@ use admission::Context;
 use apimachinery::user::{ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, ANONYMOUS, UserInfo};
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
+use authentication::request;
 use authentication::token::aggregate;
 use authentication::{TokenAuthenticator, TokenUser};
 use http::HeaderMap;
 use registry::TokenReviewer;
 
-pub use certificate::{Authorities, Peer, certificate_user};
-pub use request_header::{FrontProxy, Headers};
+pub use authentication::request::Headers;
+pub use certificate::{Authorities, Peer};
+pub use front_proxy::FrontProxy;
 
 /// What every token is refused with that nobody knows. Also said beside every other refusal of a token: upstream's loopback
 /// token is not it either.
@@ -98,7 +99,7 @@ impl Authenticator {
             Ok(None) => {}
             Err(error) => errors.push(error),
         }
-        match bearer::token(headers, context) {
+        match request::bearer::token(headers, context) {
             Ok(Some(token)) => match self.token_user(&token, &self.audiences, context).await {
                 Ok(known) => return Ok(Arc::new(authenticated(known.user))),
                 Err(refused) => errors.extend(refused),
@@ -118,7 +119,7 @@ impl Authenticator {
     /// Takes the credentials out of a request that they have been read from, so that nobody behind sees them.
     pub fn strip(&self, headers: &mut HeaderMap) {
         headers.remove(http::header::AUTHORIZATION);
-        request_header::standard().strip(headers);
+        request::standard().strip(headers);
         if let Some(proxy) = self.trusted.front_proxy.load_full() {
             proxy.headers().strip(headers);
         }
@@ -144,7 +145,7 @@ impl TokenReviewer for Authenticator {
     async fn review(&self, token: &str, audiences: &[String], context: &Context) -> Result<Option<TokenUser>, String> {
         let asked = if audiences.is_empty() { &*self.audiences } else { audiences };
         // Upstream reviews a request that has nothing but the token: what is no token there is none here.
-        let Some(token) = bearer::token_of(&format!("Bearer {token}"), context).map(str::to_owned) else {
+        let Some(token) = request::bearer::token_of(&format!("Bearer {token}"), context).map(str::to_owned) else {
             return Ok(self.anonymous.then(|| TokenUser { user: nobody(), audiences: asked.to_vec() }));
         };
         match self.token_user(&token, asked, context).await {

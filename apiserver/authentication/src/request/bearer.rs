@@ -17,7 +17,7 @@ const EXTRA_SPACE: &str =
 ///
 /// # Errors
 /// Why what a WebSocket's subprotocols say is none.
-pub(super) fn token<'h>(headers: &'h HeaderMap, context: &Context) -> Result<Option<Cow<'h, str>>, &'static str> {
+pub fn token<'h>(headers: &'h HeaderMap, context: &Context) -> Result<Option<Cow<'h, str>>, &'static str> {
     if let Some(value) = headers.get(AUTHORIZATION) {
         let found = match std::str::from_utf8(value.as_bytes()) {
             Ok(value) => token_of(value, context).map(Cow::Borrowed),
@@ -32,7 +32,7 @@ pub(super) fn token<'h>(headers: &'h HeaderMap, context: &Context) -> Result<Opt
 }
 
 /// The token of `Bearer …` (the word in any case); an empty one is none.
-pub(super) fn token_of<'v>(value: &'v str, context: &Context) -> Option<&'v str> {
+pub fn token_of<'v>(value: &'v str, context: &Context) -> Option<&'v str> {
     let mut parts = value.trim().splitn(3, ' ');
     let (scheme, token) = (parts.next()?, parts.next()?);
     if !scheme.eq_ignore_ascii_case("bearer") {

@@ -1,15 +1,12 @@
-//! A front proxy has authenticated the client and names it in headers. They are believed from a proxy that shows a certificate
-//! of the proxies' own authority, and from nobody else.
+//! The headers in which a front proxy names the user of a request that it passes on.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use apimachinery::user::UserInfo;
 use http::header::HeaderName;
 use http::{HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
-
-use super::certificate::{Authorities, Peer};
 
 /// The headers in which a proxy names a user.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,7 +37,7 @@ impl Headers {
     }
 
     /// The user that the headers name, without `system:authenticated`.
-    fn user(&self, headers: &HeaderMap) -> Option<UserInfo> {
+    pub fn user(&self, headers: &HeaderMap) -> Option<UserInfo> {
         let first = |names: &[HeaderName]| {
             names.iter().find_map(|name| headers.get(name).and_then(text).filter(|value| !value.is_empty()))
         };
@@ -91,7 +88,7 @@ fn extra_key(key: &str) -> String {
 }
 
 /// The headers that proxies use where nothing else is agreed.
-pub(super) fn standard() -> &'static Headers {
+pub fn standard() -> &'static Headers {
     static STANDARD: LazyLock<Headers> = LazyLock::new(|| Headers {
         usernames: vec![HeaderName::from_static("x-remote-user")],
         uids: vec![HeaderName::from_static("x-remote-uid")],
@@ -99,38 +96,6 @@ pub(super) fn standard() -> &'static Headers {
         extra_prefixes: vec!["x-remote-extra-".to_owned()],
     });
     &STANDARD
-}
-
-/// The proxies that are believed.
-#[derive(Debug)]
-pub struct FrontProxy {
-    headers: Headers,
-    authorities: Arc<Authorities>,
-    allowed_names: Vec<String>,
-}
-
-impl FrontProxy {
-    /// Believes proxies with a certificate of `authorities` and one of these common names (none: any).
-    pub fn new(headers: Headers, authorities: Arc<Authorities>, allowed_names: Vec<String>) -> Self {
-        Self { headers, authorities, allowed_names }
-    }
-
-    /// The headers that it names users in.
-    pub fn headers(&self) -> &Headers {
-        &self.headers
-    }
-
-    /// The user whom a proxy names, without `system:authenticated`; `None` if no certificate was shown, or nobody is named.
-    ///
-    /// # Errors
-    /// Why the client is no proxy that is believed.
-    pub(super) fn authenticate(&self, headers: &HeaderMap, peer: &Peer) -> Result<Option<UserInfo>, String> {
-        let Some(name) = peer.common_name(&self.authorities)? else { return Ok(None) };
-        if !self.allowed_names.is_empty() && !self.allowed_names.contains(&name) {
-            return Err(format!("x509: subject with cn={name} is not in the allowed list"));
-        }
-        Ok(self.headers.user(headers))
-    }
 }
 
 #[cfg(test)]
