@@ -4,18 +4,24 @@ use std::path::{Path, PathBuf};
 
 use registry::allocation::Ranges;
 
-use crate::options::{ADMISSION_PLUGINS, Options};
+use crate::options::{ADMISSION_PLUGINS, AuthorizationMode, Options};
 
 /// What [`crate::run()`] works with. Made by [`Options::complete`].
 #[derive(Clone, Debug)]
 pub struct Config {
     options: Options,
     ranges: Ranges,
+    authorization_modes: Vec<AuthorizationMode>,
 }
 
 impl Config {
-    pub(crate) fn new(options: Options, ranges: Ranges) -> Self {
-        Self { options, ranges }
+    pub(crate) fn new(options: Options, ranges: Ranges, authorization_modes: Vec<AuthorizationMode>) -> Self {
+        Self { options, ranges, authorization_modes }
+    }
+
+    /// Who says what a user may do, in order.
+    pub fn authorization_modes(&self) -> &[AuthorizationMode] {
+        &self.authorization_modes
     }
 
     /// What services are given addresses and ports of.

@@ -20,12 +20,13 @@ pub struct Identity {
 /// The administrator.
 pub const ADMIN: Identity = Identity { file: "admin", user: "kubernetes-admin", groups: &["system:masters"] };
 
-/// The operators, under the names upstream's counterparts have.
+/// The operators, under the names upstream's counterparts have. What they may do is in `data/operators.json`. One client
+/// stands for all simulated nodes, so it is none of them.
 pub const OPERATORS: [Identity; 4] = [
     Identity { file: "controller-manager", user: "system:kube-controller-manager", groups: &[] },
     Identity { file: "scheduler", user: "system:kube-scheduler", groups: &[] },
     Identity { file: "admission-webhook", user: "system:coxswain:admission-webhook", groups: &[] },
-    Identity { file: "node", user: "system:coxswain:node", groups: &["system:nodes"] },
+    Identity { file: "node", user: "system:coxswain:node", groups: &[] },
 ];
 
 impl Identity {

@@ -68,6 +68,29 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 25] = [
     "ValidatingAdmissionPolicy",
 ];
 
+/// Who says what a user may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthorizationMode {
+    /// Nodes, by what their pods use.
+    Node,
+    /// Roles and bindings.
+    Rbac,
+    /// Everybody may do everything.
+    AlwaysAllow,
+    /// Nobody may do anything.
+    AlwaysDeny,
+}
+
+impl AuthorizationMode {
+    /// All, by the names of the command line.
+    pub const ALL: [(&'static str, Self); 4] = [
+        ("Node", Self::Node),
+        ("RBAC", Self::Rbac),
+        ("AlwaysAllow", Self::AlwaysAllow),
+        ("AlwaysDeny", Self::AlwaysDeny),
+    ];
+}
+
 /// Options of the API server.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -152,6 +175,17 @@ pub struct Options {
     #[command(flatten)]
     pub authentication: AuthenticationOptions,
 
+    /// Who is asked what a user may do, in order: Node, RBAC, AlwaysAllow, AlwaysDeny. Members of system:masters may do
+    /// everything
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "Node,RBAC",
+        value_name = "MODE,...",
+        help_heading = "Authorization"
+    )]
+    pub authorization_mode: Vec<String>,
+
     /// Client certificate shown to aggregated servers, PEM; made by an authority of the server's own where not given
     #[arg(long, value_name = "FILE", requires = "proxy_client_key_file", help_heading = "Aggregation")]
     pub proxy_client_cert_file: Option<PathBuf>,
@@ -228,7 +262,25 @@ impl Options {
         }
         self.authentication.check()?;
         let ranges = self.ranges()?;
-        Ok(Config::new(self, ranges))
+        let modes = self.authorization_modes()?;
+        Ok(Config::new(self, ranges, modes))
+    }
+
+    fn authorization_modes(&self) -> Result<Vec<AuthorizationMode>, Error> {
+        let mut modes = Vec::new();
+        for name in &self.authorization_mode {
+            let known = AuthorizationMode::ALL.into_iter().find(|(known, _)| known == name);
+            let Some((_, mode)) = known else {
+                let known: Vec<&str> = AuthorizationMode::ALL.iter().map(|(name, _)| *name).collect();
+                let words = format!("authorization-mode {name:?} is not one of {}", known.join(", "));
+                return Err(Error::Options(words));
+            };
+            if modes.contains(&mode) {
+                return Err(Error::Options(format!("authorization-mode {name:?} is given more than once")));
+            }
+            modes.push(mode);
+        }
+        Ok(modes)
     }
 
     fn ranges(&self) -> Result<Ranges, Error> {
@@ -319,6 +371,8 @@ mod tests {
             (&["--service-account-lookup=false"][..], "service-account-lookup"),
             (&["--service-account-max-token-expiration", "59m"][..], "between 1 hour"),
             (&["--requestheader-username-headers", "a b"][..], "a b"),
+            (&["--authorization-mode", "ABAC"][..], "ABAC"),
+            (&["--authorization-mode", "RBAC,RBAC"][..], "more than once"),
         ] {
             let error = options(arguments).unwrap().complete().err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(words), "{arguments:?}: {error}");

@@ -16,10 +16,12 @@ use admission::storage_object_in_use_protection::StorageObjectInUseProtection;
 use admission::taint_nodes_by_condition::TaintNodesByCondition;
 use admission::{Chain, Lister, Plugin, webhook};
 use authentication::token_file::{self, TokenFile};
+use authorization::node::Node;
+use authorization::rbac::Rbac;
+use authorization::{Always, Authorizer, Privileged, Union};
 use endpoints::authentication::Authenticator;
-use endpoints::authorization::{Everyone, Privileged, Union};
 use endpoints::health::Check;
-use registry::{Registry, Reviewers};
+use registry::{Known, Registry, Reviewers};
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use storage::Storage;
@@ -34,6 +36,7 @@ use crate::client_trust::{ClientTrust, PROXY_NAME};
 use crate::config::Config;
 use crate::error::Error;
 use crate::identity::{ADMIN, OPERATORS};
+use crate::options::AuthorizationMode;
 use crate::pki::{Authority, Leaf, Pair};
 use crate::service_accounts::ServiceAccounts;
 use crate::{bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store};
@@ -108,10 +111,9 @@ pub async fn run(
     server.openid = accounts.openid(&config, &advertised.to_string()).map(Arc::new);
     let authenticator = authenticator(&config, &accounts, &registry)?;
     trust.apply(&authenticator)?;
-    server.authorizer = Arc::new(Union(vec![
-        Arc::new(Privileged::new(Vec::new(), OPERATORS.iter().map(|operator| operator.user.to_owned()).collect())),
-        Arc::new(Everyone),
-    ]));
+    let nodes = config.authorization_modes().contains(&AuthorizationMode::Node);
+    let known = registry.follow_authorization(nodes).await.map_err(prepare)?;
+    server.authorizer = authorizer(config.authorization_modes(), &known).map_err(prepare)?;
     registry
         .set_reviewers(Reviewers { authorizer: server.authorizer.clone(), tokens: Arc::new(authenticator.clone()) });
     server.authenticator = authenticator;
@@ -205,6 +207,22 @@ fn proxy_certificate(config: &Config) -> Result<(Arc<ProxyCertificate>, Option<A
     authority.leaf(PROXY_NAME, &Leaf::Client { user: PROXY_NAME, groups: &[] })?;
     let file = |kind: &str| folder.join(format!("{PROXY_NAME}.{kind}"));
     Ok((ProxyCertificate::open(file("crt"), file("key"))?, Some(authority)))
+}
+
+/// Asks the modes in their order, after those who may do everything.
+fn authorizer(modes: &[AuthorizationMode], known: &Known) -> Result<Arc<dyn Authorizer>, apimachinery::StatusError> {
+    let mut all: Vec<Arc<dyn Authorizer>> = vec![Arc::new(Privileged)];
+    for mode in modes {
+        all.push(match mode {
+            AuthorizationMode::Node => {
+                Arc::new(Node { graph: known.graph.clone(), rules: bootstrap::rules_of_cluster_role("system:node")? })
+            }
+            AuthorizationMode::Rbac => Arc::new(Rbac(known.policy.clone())),
+            AuthorizationMode::AlwaysAllow => Arc::new(Always::Allow),
+            AuthorizationMode::AlwaysDeny => Arc::new(Always::Deny),
+        });
+    }
+    Ok(Arc::new(Union(all)))
 }
 
 fn store_check(store: &Arc<dyn Storage>) -> Check {

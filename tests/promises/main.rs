@@ -4,6 +4,7 @@
 
 mod app;
 mod authentication;
+mod authorization;
 mod bad_input;
 mod command_line;
 mod conversion;

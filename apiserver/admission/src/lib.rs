@@ -4,7 +4,6 @@
 //! Plugins read through a [`Lister`] and never write.
 
 mod attributes;
-pub mod authorizer;
 mod chain;
 pub mod default_class;
 pub mod default_toleration_seconds;

@@ -1,6 +1,7 @@
 //! What a request is about, read off its method and path by upstream's `RequestInfo` rules. A request is either for a
 //! resource (`/api/v1/…`, `/apis/<group>/<version>/…`) or for a path.
 
+use apimachinery::selector::{fields, labels};
 use http::Method;
 use percent_encoding::percent_decode_str;
 
@@ -34,6 +35,10 @@ pub struct RequestInfo {
     pub parts: usize,
     /// Whether the verb was a part of the path: `/api/v1/watch/…`.
     pub verb_in_path: bool,
+    /// The terms of a collection's `fieldSelector`; none of a selector that cannot be read.
+    pub field_selector: Vec<fields::Requirement>,
+    /// The terms of a collection's `labelSelector`, likewise.
+    pub label_selector: Vec<labels::Requirement>,
 }
 
 /// Parts that follow a namespace's name and belong to the namespace itself.
@@ -90,6 +95,12 @@ impl RequestInfo {
         }
         if info.name.is_empty() && info.verb == "delete" {
             info.verb = "deletecollection".to_owned();
+        }
+        if matches!(info.verb.as_str(), "list" | "watch" | "deletecollection") {
+            let selector = query.first("fieldSelector").and_then(|text| fields::Selector::parse(text).ok());
+            info.field_selector = selector.map(|selector| selector.requirements().to_vec()).unwrap_or_default();
+            let selector = query.first("labelSelector").and_then(|text| labels::Selector::parse(text).ok());
+            info.label_selector = selector.map(|selector| selector.requirements().to_vec()).unwrap_or_default();
         }
         Ok(info)
     }

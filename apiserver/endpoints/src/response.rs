@@ -173,6 +173,14 @@ pub(crate) fn text(code: StatusCode, text: impl Into<Bytes>) -> Response<Body> {
     response
 }
 
+/// The 500 of a request that could not be decided about: text, not a Status.
+pub(crate) fn internal_error(uri: &http::Uri, error: &str) -> Response<Body> {
+    let asked = apimachinery::quote::quoted(uri.path_and_query().map_or(uri.path(), |asked| asked.as_str()));
+    let message = format!("Internal Server Error: {asked}: {error}\n");
+    // Upstream's words are safe to show in a page.
+    text(StatusCode::INTERNAL_SERVER_ERROR, message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+}
+
 /// The 404 of a path that no router knows: text, not a Status.
 pub(crate) fn page_not_found() -> Response<Body> {
     text(StatusCode::NOT_FOUND, "404 page not found\n")

@@ -12,9 +12,14 @@ use crate::aggregation::proxy::proxy;
 use crate::body::{Body, RequestBody};
 use crate::handlers::{self, Call};
 use crate::negotiation;
+use crate::request_info::RequestInfo;
 use crate::response::page_not_found;
 use crate::server::{Connection, Exchange, Server};
 use crate::{discovery, health, metrics, openapi, openid, version};
+
+/// How the paths of documents begin.
+const DOCUMENTS: [&str; 10] =
+    [".well-known", "api", "apis", "healthz", "livez", "metrics", "openapi", "openid", "readyz", "version"];
 
 /// Answers a request that passed the filters.
 pub(crate) async fn route(
@@ -35,8 +40,13 @@ pub(crate) async fn route(
     }
     let path = exchange.info.path.as_str();
     let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    if first.is_empty() {
+        return discovery::root::paths(server, exchange);
+    }
+    if !DOCUMENTS.contains(&first) {
+        return Ok(page_not_found());
+    }
     match first {
-        "" => discovery::root::paths(server, exchange),
         "api" | "apis" => discovery::serve(server, exchange),
         "healthz" | "livez" | "readyz" => health::serve(&server.config.health, exchange).await,
         "version" if matches!(path, "/version" | "/version/") => version::serve(server, exchange),
@@ -130,10 +140,14 @@ const CONNECTIONS: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"]
 /// The handler's verb of a request, if the row has such a path and method.
 fn place(row: &Row, exchange: &Exchange) -> Result<&'static str, Misplaced> {
     let info = &exchange.info;
-    let method = &exchange.parts.method;
+    // Routes of built-in resources do not know HEAD; a custom resource's router goes by the verb alone.
+    let method = match &exchange.parts.method {
+        &Method::HEAD if row.is_custom() => &Method::GET,
+        method => method,
+    };
     let all_namespaces = row.namespaced && info.namespace.is_empty();
     let foreign_namespace = !row.namespaced && !info.namespace.is_empty() && info.resource != "namespaces";
-    if foreign_namespace {
+    if foreign_namespace || namespace_within_another(info) {
         return Err(Misplaced::Nowhere);
     }
     if !info.subresource.is_empty() {
@@ -159,7 +173,7 @@ fn place(row: &Row, exchange: &Exchange) -> Result<&'static str, Misplaced> {
         return Err(Misplaced::Nowhere);
     }
     let verb = match *method {
-        Method::GET | Method::HEAD if named => "get",
+        Method::GET if named => "get",
         Method::GET if info.verb == "watch" => "watch",
         Method::GET => "list",
         // A custom resource's router asks for no name in the path of a create, and for one only later in an update.
@@ -177,9 +191,19 @@ fn place(row: &Row, exchange: &Exchange) -> Result<&'static str, Misplaced> {
     if row.can(verb) || verb == "watch" && row.can("list") { Ok(verb) } else { Err(Misplaced::Method) }
 }
 
+/// Whether the path is one of namespaces in a namespace, such as `/api/v1/namespaces/a/namespaces/b`. Who may do something
+/// in a namespace is not to do it to all of them.
+fn namespace_within_another(info: &RequestInfo) -> bool {
+    if info.resource != "namespaces" || info.namespace.is_empty() {
+        return false;
+    }
+    let mut parts = info.path.trim_matches('/').split('/').skip(2 + usize::from(info.verb_in_path));
+    parts.next() == Some("namespaces") && parts.nth(1) == Some("namespaces")
+}
+
 fn verb_of(method: &Method, subresource: &Subresource) -> Option<&'static str> {
     let verb = match *method {
-        Method::GET | Method::HEAD => "get",
+        Method::GET => "get",
         Method::POST => "create",
         Method::PUT => "update",
         Method::PATCH => "patch",
@@ -219,3 +243,7 @@ pub(crate) fn kind_of(target: &Target) -> GroupVersionKind {
 pub(crate) fn resource_of(target: &Target) -> GroupResource {
     target.row.group_resource()
 }
+
+#[cfg(test)]
+#[path = "routes_tests.rs"]
+mod tests;

@@ -16,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::aggregation::Aggregation;
 use crate::authentication::{AUDIENCE, Authenticator, Peer};
-use crate::authorization::{self, Authorizer, Decision};
+use crate::authorization::{self, Authorizer, Decision, Privileged};
 use crate::body::{Body, RequestBody};
 use crate::filters::flow_control::{self, FlowControl};
-use crate::filters::{audit, impersonation, timeout};
+use crate::filters::impersonation::Impersonation;
+use crate::filters::{audit, timeout};
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::negotiation::{self, Endpoint};
@@ -69,13 +70,12 @@ pub struct Config {
 impl Config {
     /// Upstream's defaults: bearer tokens none, anonymous allowed, only `system:masters` privileged.
     pub fn new(registry: Arc<Registry>) -> Self {
-        use crate::authorization::{Everyone, Privileged, Union};
         Self {
             registry,
             aggregation: Arc::default(),
             authenticator: Authenticator::new(vec![AUDIENCE.to_owned()]),
             openid: None,
-            authorizer: Arc::new(Union(vec![Arc::new(Privileged::new(Vec::new(), Vec::new())), Arc::new(Everyone)])),
+            authorizer: Arc::new(Privileged),
             audit: None,
             health: Health::new(),
             metrics: Metrics::new(),
@@ -108,6 +108,7 @@ pub struct Server {
     pub(crate) openapi: openapi::Cache,
     pub(crate) envelopes: protobuf::Watched,
     flow_control: FlowControl,
+    impersonation: Impersonation,
 }
 
 /// A request on its way, and what the filters learn of it.
@@ -146,6 +147,7 @@ impl Server {
             openapi: Default::default(),
             envelopes: Default::default(),
             flow_control,
+            impersonation: Impersonation::default(),
         })
     }
 
@@ -222,14 +224,19 @@ impl Server {
         let Some(place) = self.flow_control.admit(&exchange.info, &user) else { return Ok(flow_control::refused()) };
         // 5. impersonation
         let authorizer = &*self.config.authorizer;
-        let user = impersonation::impersonate(headers, user, &exchange.info, authorizer).await?;
+        let user = self.impersonation.impersonate(headers, user, &exchange.info, authorizer).await?;
         exchange.user = Some(user.clone());
         // 6. authorization
         let attributes = authorization::attributes(user.clone(), &exchange.info);
-        match authorizer.authorize(&attributes).await {
+        let decision = authorizer.authorize(&attributes).await;
+        authorization::log(&attributes, &decision);
+        match decision {
             Decision::Allow(_) => {}
             Decision::Deny(reason) | Decision::NoOpinion(reason) => {
-                return Err(authorization::forbidden(&attributes, &reason));
+                return Err(attributes.forbidden(&reason));
+            }
+            Decision::Failed { error, .. } => {
+                return Ok(response::internal_error(&exchange.parts.uri, &error));
             }
         }
         if exchange.info.long_running() {

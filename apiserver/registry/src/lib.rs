@@ -9,6 +9,7 @@ mod conversion;
 pub mod crd;
 mod decode;
 mod fieldmanager;
+mod following;
 mod lister;
 mod meta;
 mod options;
@@ -31,6 +32,7 @@ mod verbs;
 pub mod version;
 
 pub use context::{RequestContext, Target, Warnings};
+pub use following::Known;
 pub use meta::generate_name;
 pub use options::{
     Body, CreateOptions, DeleteOptions, FieldValidation, GetOptions, ListOptions, Patch, PatchOptions, Preconditions,

@@ -7,6 +7,7 @@
 
 mod checks;
 mod current;
+mod escalation;
 mod options;
 mod prepare;
 
@@ -149,16 +150,19 @@ impl Write<'_> {
                 continue;
             }
             match outcome.map_err(|error| storage_error::write(&error, self.target, "update"))? {
-                Outcome::Done(revision) => match attempt {
-                    Attempt::Put { object, stored } => {
-                        return self.answer_stored(object, &stored, revision, current.is_none());
+                Outcome::Done(revision) => {
+                    self.registry.settle_authorization(&self.target.row, revision).await;
+                    match attempt {
+                        Attempt::Put { object, stored } => {
+                            return self.answer_stored(object, &stored, revision, current.is_none());
+                        }
+                        Attempt::Remove(object) => {
+                            self.registry.ended(&self.target.row, &object).await;
+                            return self.answer(object, false);
+                        }
+                        Attempt::NoOp(object) | Attempt::DryRun(object) => return self.answer(object, false),
                     }
-                    Attempt::Remove(object) => {
-                        self.registry.ended(&self.target.row, &object).await;
-                        return self.answer(object, false);
-                    }
-                    Attempt::NoOp(object) | Attempt::DryRun(object) => return self.answer(object, false),
-                },
+                }
                 Outcome::Mismatch(got) => {
                     // Somebody else removed it while this request was about to: that is what was wanted. Where it was
                     // read from the cache it may have been gone before the request came: then it is not found.
@@ -216,7 +220,10 @@ impl Write<'_> {
                 continue;
             }
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
-                Outcome::Done(revision) => return self.answer_stored(object, &stored, revision, true),
+                Outcome::Done(revision) => {
+                    self.registry.settle_authorization(&self.target.row, revision).await;
+                    return self.answer_stored(object, &stored, revision, true);
+                }
                 Outcome::Mismatch(got) => {
                     let there = self.current_of(got.kv).await?;
                     last = Some(self.already_exists(&object, there.as_ref()));
@@ -351,6 +358,7 @@ impl Write<'_> {
         if self.admits && chain.handles(operation) {
             draft = self.admit(&chain, operation, draft, shown.as_ref()).await?;
         }
+        self.check_escalation(&draft, shown.as_ref()).await?;
         meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, true);
         if !keeps_owners {
             draft.metadata_mut().remove("managedFields");
@@ -378,6 +386,9 @@ impl Write<'_> {
                 meta::generate_missing_name(&mut object);
                 *claims = self.allocate(&mut object, None).await?;
                 self.prepare_create(&mut object, change, &scope)?;
+                if !change.must_create() {
+                    self.check_may_create().await?;
+                }
             }
         }
         if self.admits && chain.handles(operation) {

@@ -1,7 +1,7 @@
 //! What the verbs share: the table, the store, the admission chain and the clock.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use admission::webhook::Client;
@@ -9,13 +9,17 @@ use admission::{Chain, Lister};
 use apimachinery::{StatusError, time};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use authentication::service_account::Issuer;
+use authorization::rbac::Policy;
 use jiff::Timestamp;
+use parking_lot::RwLock as SyncRwLock;
 use serde_json::Value;
+use storage::Revision;
 use storage::Storage;
-use tokio::sync::{RwLock, RwLockReadGuard};
+use tokio::sync::{RwLock, RwLockReadGuard, watch};
 
 use crate::allocation::Ranges;
 use crate::context::Target;
+use crate::following::{Known, Reached};
 use crate::lister::TableLister;
 use crate::reviews::Reviewers;
 use crate::store::{Backing, Store};
@@ -51,6 +55,7 @@ pub struct Registry {
     admission: ArcSwap<Chain>,
     reviewers: ArcSwapOption<Reviewers>,
     token_issuer: ArcSwapOption<Issuer>,
+    followed: OnceLock<(Known, Reached)>,
     backing: Backing,
     allow_privileged: bool,
     ranges: Ranges,
@@ -78,6 +83,7 @@ impl Registry {
             admission: ArcSwap::from_pointee(Chain::default()),
             reviewers: ArcSwapOption::empty(),
             token_issuer: ArcSwapOption::empty(),
+            followed: OnceLock::new(),
             backing: Backing { storage, prefix: options.prefix, event_ttl: options.event_ttl },
             allow_privileged: options.allow_privileged,
             creations: RwLock::new(()),
@@ -194,6 +200,21 @@ impl Registry {
 
     pub(crate) fn reviewers(&self) -> Option<Arc<Reviewers>> {
         self.reviewers.load_full()
+    }
+
+    /// Sets what authorization knows, the first time it is called.
+    pub(crate) fn set_followed(&self, known: Known, reached: Reached) {
+        self.followed.set((known, reached)).unwrap_or_default();
+    }
+
+    /// Roles and bindings, if they are followed.
+    pub(crate) fn policy(&self) -> Option<&SyncRwLock<Policy>> {
+        self.followed.get().map(|(known, _)| &*known.policy)
+    }
+
+    /// How far a resource of RBAC was followed.
+    pub(crate) fn reached(&self, resource: &str) -> Option<watch::Receiver<Option<Revision>>> {
+        self.followed.get()?.1.get(resource).cloned()
     }
 
     /// Where the target's objects are.

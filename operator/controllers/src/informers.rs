@@ -7,6 +7,7 @@ use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
     ConfigMap, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, ServiceAccount,
 };
+use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::api::storage::v1::VolumeAttributesClass;
 use kube::core::PartialObjectMeta;
 use kube::runtime::watcher::Config;
@@ -44,6 +45,7 @@ pub struct Informers {
     replica_sets: Option<Informer<ReplicaSet>>,
     deployments: Option<Informer<Deployment>>,
     jobs: Option<Informer<Job>>,
+    cluster_roles: Option<Informer<ClusterRole>>,
 }
 
 impl Informers {
@@ -65,6 +67,7 @@ impl Informers {
             replica_sets: None,
             deployments: None,
             jobs: None,
+            cluster_roles: None,
         }
     }
 
@@ -144,6 +147,12 @@ impl Informers {
         self.jobs.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[namespace_of]))
     }
 
+    /// ClusterRoles.
+    pub fn cluster_roles(&mut self) -> &mut Informer<ClusterRole> {
+        let client = &self.client;
+        self.cluster_roles.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
     /// PersistentVolumeClaims, metadata alone.
     pub fn claims(&mut self) -> &mut Informer<PartialObjectMeta<PersistentVolumeClaim>> {
         let client = &self.client;
@@ -180,6 +189,7 @@ impl Informers {
         self.replica_sets.map(|informer| watches.spawn(informer.run()));
         self.deployments.map(|informer| watches.spawn(informer.run()));
         self.jobs.map(|informer| watches.spawn(informer.run()));
+        self.cluster_roles.map(|informer| watches.spawn(informer.run()));
         watches
     }
 }

@@ -2,6 +2,7 @@
 //! planned from what is seen, purely; then the plan is carried out.
 
 pub mod app;
+pub mod cluster_role_aggregation;
 mod controller_ref;
 pub mod deployment;
 mod discovery;
@@ -86,6 +87,9 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
     }
     if options.runs("serviceaccount") {
         controllers.push(service_account::controller(&context, &mut informers).boxed());
+    }
+    if options.runs("clusterrole-aggregation") {
+        controllers.push(cluster_role_aggregation::controller(&context, &mut informers).boxed());
     }
     if options.runs("deployment") {
         controllers.push(deployment::controller(&context, &mut informers, options.concurrent_deployment_syncs).boxed());

@@ -11,8 +11,9 @@ use runtime::{ClientOptions, Error, HealthOptions, LeaderElectionOptions, flags}
 #[derive(Args, Clone, Debug)]
 pub struct Options {
     /// Controllers to run: `*` all, `name` that one, `-name` not that one.
-    /// They are app, deployment, garbage-collector, job, namespace, node-lifecycle, pod-garbage-collector, replicaset,
-    /// replicationcontroller, root-ca-cert-publisher, serviceaccount, storage-protection, ttl-after-finished.
+    /// They are app, clusterrole-aggregation, deployment, garbage-collector, job, namespace, node-lifecycle,
+    /// pod-garbage-collector, replicaset, replicationcontroller, root-ca-cert-publisher, serviceaccount,
+    /// storage-protection, ttl-after-finished.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "*", allow_hyphen_values = true)]
     pub controllers: Vec<String>,
     /// How long a node's Lease may go without renewal before the node is marked unhealthy.
@@ -79,8 +80,9 @@ impl Default for Options {
 }
 
 /// The controllers there are.
-pub const CONTROLLERS: [&str; 13] = [
+pub const CONTROLLERS: [&str; 14] = [
     "app",
+    "clusterrole-aggregation",
     "deployment",
     "garbage-collector",
     "job",

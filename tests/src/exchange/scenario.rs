@@ -155,6 +155,17 @@ impl Scenario {
         Value::Object(document)
     }
 
+    /// The same, but the steps that `hopeless` names are not waited for longer than `most`.
+    #[must_use]
+    pub fn waiting_at_most(mut self, most: Duration, hopeless: impl Fn(&str) -> bool) -> Self {
+        for step in self.steps.iter_mut().filter(|step| hopeless(&step.id)) {
+            if let Action::Send { until: Some(until), .. } = &mut step.action {
+                until.timeout = until.timeout.min(most);
+            }
+        }
+        self
+    }
+
     /// Whether it asks for something that other scenarios may change: a list or watch over the whole cluster that
     /// nothing of its own narrows, or a document about all groups. Such a one is run while no other runs.
     pub fn looks_beyond_itself(&self) -> bool {
@@ -294,6 +305,19 @@ mod tests {
         for request in together {
             assert!(!scenario(request).looks_beyond_itself(), "{request}");
         }
+    }
+
+    #[test]
+    fn what_is_hopeless_is_not_waited_for() {
+        let document = r#"{"steps":[{"id":"a","request":{"path":"/"},"until":{"timeout":40}},
+            {"id":"b","request":{"path":"/"},"until":{"timeout":40}}, {"id":"c","request":{"path":"/"},"until":{"timeout":1}}]}"#;
+        let scenario = Scenario::new(&read::json(document).unwrap(), "x").unwrap();
+        let scenario = scenario.waiting_at_most(Duration::from_secs(2), |step| step != "b");
+        let waits = scenario.steps.iter().filter_map(|step| match &step.action {
+            Action::Send { until: Some(until), .. } => Some(until.timeout.as_secs()),
+            _ => None,
+        });
+        assert_eq!(waits.collect::<Vec<_>>(), [2, 40, 1]);
     }
 
     #[test]

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use admission::authorizer::{Attributes, Authorizer, Decision};
 use apimachinery::field::{BadValue, Error, ErrorList, Path};
 use apimachinery::user::UserInfo;
 use apimachinery::{ObjectExt, StatusError};
+use authorization::{Attributes, Authorizer, Decision};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use serde_json::{Value, json};
@@ -29,14 +29,20 @@ pub(super) async fn answer(
     }
     let spec = review.get("spec").cloned().unwrap_or_default();
     let user = if kind == SELF { ctx.user.clone() } else { Arc::new(subject(&spec)?) };
-    let decision = authorizer.authorize(&question(user, &spec)).await;
+    let (asked, mut errors) = question(user, &spec);
+    let decision = authorizer.authorize(&asked).await;
     let mut status = json!({"allowed": decision.is_allowed()});
-    if matches!(decision, Decision::Deny(_)) {
+    if matches!(decision, Decision::Deny(_) | Decision::Failed { denied: true, .. }) {
         status["denied"] = true.into();
     }
-    let (Decision::Allow(reason) | Decision::Deny(reason) | Decision::NoOpinion(reason)) = decision;
-    if !reason.is_empty() {
-        status["reason"] = reason.into();
+    if !decision.reason().is_empty() {
+        status["reason"] = decision.reason().into();
+    }
+    if let Decision::Failed { error, .. } = decision {
+        errors.insert(0, error);
+    }
+    if !errors.is_empty() {
+        status["evaluationError"] = errors.join("; ").into();
     }
     review["status"] = status;
     Ok(review)
@@ -48,11 +54,14 @@ fn subject(spec: &Value) -> Result<UserInfo, StatusError> {
     serde_json::from_value(user).map_err(|error| StatusError::bad_request(error.to_string()))
 }
 
-fn question(user: Arc<UserInfo>, spec: &Value) -> Attributes {
+/// What is asked, and what of it cannot be read.
+fn question(user: Arc<UserInfo>, spec: &Value) -> (Attributes, Vec<String>) {
     let text = |of: &Value, field: &str| of.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     if let Some(of) = spec.get("resourceAttributes").filter(|of| of.is_object()) {
         let version = Some(text(of, "version")).filter(|version| !version.is_empty());
-        return Attributes {
+        let (fields, labels) = (selector::fields(of), selector::labels(of));
+        let errors = [fields.evaluation_error("fieldSelector"), labels.evaluation_error("labelSelector")];
+        let attributes = Attributes {
             resource_request: true,
             group: text(of, "group"),
             version: version.unwrap_or_else(|| "*".to_owned()),
@@ -60,11 +69,14 @@ fn question(user: Arc<UserInfo>, spec: &Value) -> Attributes {
             subresource: text(of, "subresource"),
             namespace: text(of, "namespace"),
             name: text(of, "name"),
+            field_selector: fields.read,
+            label_selector: labels.read,
             ..Attributes::new(user, text(of, "verb"))
         };
+        return (attributes, errors.into_iter().flatten().collect());
     }
     let of = spec.get("nonResourceAttributes").unwrap_or(&Value::Null);
-    Attributes { path: text(of, "path"), ..Attributes::new(user, text(of, "verb")) }
+    (Attributes { path: text(of, "path"), ..Attributes::new(user, text(of, "verb")) }, Vec::new())
 }
 
 fn validate(kind: &str, review: &Value) -> ErrorList {

@@ -8,12 +8,12 @@ mod token;
 
 use std::sync::Arc;
 
-use admission::authorizer::Authorizer;
 use apimachinery::field::ErrorList;
 use apimachinery::gvk::GroupKind;
 use apimachinery::{ObjectExt, StatusError};
 use async_trait::async_trait;
 use authentication::TokenUser;
+use authorization::Authorizer;
 use serde_json::{Value, json};
 
 use crate::context::Warnings;

@@ -1,7 +1,7 @@
 //! `SelfSubjectRulesReview`: what may who asks do in a namespace?
 
-use admission::authorizer::Authorizer;
 use apimachinery::{ObjectExt, StatusError};
+use authorization::Authorizer;
 use serde_json::{Value, json};
 
 use crate::RequestContext;
@@ -16,7 +16,8 @@ pub(super) async fn answer(
         return Err(StatusError::bad_request("no namespace on request"));
     }
     let rules = authorizer.rules(&ctx.user, namespace).await;
-    let resource = |rule: admission::authorizer::ResourceRule| {
+    let error = rules.evaluation_error();
+    let resource = |rule: authorization::ResourceRule| {
         let mut shown = json!({"verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources});
         if !rule.resource_names.is_empty() {
             shown["resourceNames"] = rule.resource_names.into();
@@ -25,7 +26,7 @@ pub(super) async fn answer(
     };
     let non_resource: Vec<Value> =
         rules.non_resource.into_iter().map(|rule| json!({"verbs": rule.verbs, "nonResourceURLs": rule.urls})).collect();
-    Ok(json!({
+    let mut answer = json!({
         "apiVersion": review.api_version(),
         "kind": review.kind(),
         "metadata": {},
@@ -35,5 +36,9 @@ pub(super) async fn answer(
             "nonResourceRules": non_resource,
             "incomplete": rules.incomplete,
         },
-    }))
+    });
+    if let Some(error) = error {
+        answer["status"]["evaluationError"] = error.into();
+    }
+    Ok(answer)
 }

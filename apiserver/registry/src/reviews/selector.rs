@@ -1,6 +1,7 @@
 //! The selectors that a question about resources may be narrowed by.
 
 use apimachinery::field::{Error, ErrorList, Path};
+use apimachinery::selector::{fields, labels};
 use apimachinery::validation;
 use serde_json::Value;
 
@@ -30,14 +31,86 @@ pub(super) fn validate(resource: &Value, path: &Path) -> ErrorList {
     errors
 }
 
+/// What a selector of `resourceAttributes` says. Terms narrow, so those that cannot be read may be left out: more is asked
+/// for then, never less.
+pub(super) struct Terms<R> {
+    /// What can be read.
+    pub read: Vec<R>,
+    /// Whether something cannot.
+    pub incomplete: bool,
+}
+
+impl<R> Terms<R> {
+    fn of(
+        resource: &Value,
+        selector: &str,
+        parse: impl Fn(&str) -> Option<Vec<R>>,
+        term: impl Fn(&Value) -> Option<R>,
+    ) -> Self {
+        let selector = resource.get(selector).unwrap_or(&Value::Null);
+        let raw = selector.get("rawSelector").and_then(Value::as_str).filter(|raw| !raw.is_empty());
+        let stated = selector.get("requirements").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+        if stated.is_empty() {
+            let parsed = raw.map(parse);
+            return Self { incomplete: matches!(parsed, Some(None)), read: parsed.flatten().unwrap_or_default() };
+        }
+        let read: Vec<R> = stated.iter().filter_map(term).collect();
+        Self { incomplete: read.len() < stated.len(), read }
+    }
+
+    /// What the asker is told of a selector that was not read as a whole.
+    pub fn evaluation_error(&self, selector: &str) -> Option<String> {
+        let partially = if self.read.is_empty() { "" } else { "partially " };
+        let words = || format!("spec.resourceAttributes.{selector} {partially}ignored due to parse error");
+        self.incomplete.then(words)
+    }
+}
+
+/// The terms of `fieldSelector`; those with one value can be read.
+pub(super) fn fields(resource: &Value) -> Terms<fields::Requirement> {
+    let parse = |raw: &str| fields::Selector::parse(raw).ok().map(|selector| selector.requirements().to_vec());
+    Terms::of(resource, "fieldSelector", parse, |term| {
+        let operator = match text(term, "operator") {
+            "In" => fields::Operator::Equals,
+            "NotIn" => fields::Operator::NotEquals,
+            _ => return None,
+        };
+        match strings(term.get("values")).as_slice() {
+            [value] => {
+                Some(fields::Requirement { field: text(term, "key").to_owned(), operator, value: value.clone() })
+            }
+            _ => None,
+        }
+    })
+}
+
+/// The terms of `labelSelector`.
+pub(super) fn labels(resource: &Value) -> Terms<labels::Requirement> {
+    let parse = |raw: &str| labels::Selector::parse(raw).ok().map(|selector| selector.requirements().to_vec());
+    Terms::of(resource, "labelSelector", parse, |term| {
+        let operator = match text(term, "operator") {
+            "In" => labels::Operator::In,
+            "NotIn" => labels::Operator::NotIn,
+            "Exists" => labels::Operator::Exists,
+            "DoesNotExist" => labels::Operator::DoesNotExist,
+            _ => return None,
+        };
+        let path = Path::new("requirements");
+        labels::Requirement::new(text(term, "key"), operator, strings(term.get("values")), &path).ok()
+    })
+}
+
+fn text<'a>(of: &'a Value, field: &str) -> &'a str {
+    of.get(field).and_then(Value::as_str).unwrap_or_default()
+}
+
 fn requirement_errors(requirement: &Value, of_labels: bool, path: &Path, errors: &mut ErrorList) {
-    let text = |field: &str| requirement.get(field).and_then(Value::as_str).unwrap_or_default();
     let values = strings(requirement.get("values"));
-    let key = text("key");
+    let key = text(requirement, "key");
     if !of_labels && key.is_empty() {
         errors.push(Error::required(&path.child("key"), "must be specified"));
     }
-    match text("operator") {
+    match text(requirement, "operator") {
         "In" | "NotIn" if values.is_empty() => {
             let words = "must be specified when `operator` is 'In' or 'NotIn'";
             errors.push(Error::required(&path.child("values"), words));

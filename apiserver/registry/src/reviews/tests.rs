@@ -1,5 +1,5 @@
-use admission::authorizer::{Attributes, Decision, ResourceRule, Rules};
 use apimachinery::user::UserInfo;
+use authorization::{Attributes, Decision, ResourceRule, Rules};
 
 use super::*;
 use crate::tests::Server;

@@ -4,7 +4,7 @@ use apimachinery::validation;
 
 use super::plain::{Plain, plain};
 use super::{
-    Facts, Generation, Recheck, StatusOnCreate, Strategy, api_service, apps, batch, networking, policy, template,
+    Facts, Generation, Recheck, StatusOnCreate, Strategy, api_service, apps, batch, networking, policy, rbac, template,
     workloads,
 };
 
@@ -138,9 +138,20 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
             stated!(plain(Facts::DEFAULT).with(workloads::resource_claim_template))
         }
         ("rbac.authorization.k8s.io", "rolebindings" | "clusterrolebindings") => {
-            stated!(plain(CREATED_BY_PUT).any_name().with(workloads::role_binding))
+            stated!(
+                plain(CREATED_BY_PUT)
+                    .any_name()
+                    .with(workloads::role_binding)
+                    .checked(rbac::validate_binding, rbac::validate_binding_update)
+                    .rechecked(Recheck::Before)
+            )
         }
-        ("rbac.authorization.k8s.io", _) => stated!(plain(CREATED_BY_PUT).any_name()),
+        ("rbac.authorization.k8s.io", _) => stated!(
+            plain(CREATED_BY_PUT)
+                .any_name()
+                .checked(rbac::validate_role, rbac::validate_role_update)
+                .rechecked(Recheck::Before)
+        ),
         ("coordination.k8s.io", "leases") => stated!(
             plain(Facts { unconditional_update: false, ..CREATED_BY_PUT })
                 .checked(policy::validate_lease, policy::validate_lease_update)

@@ -14,6 +14,7 @@ mod networking;
 mod plain;
 pub(crate) mod pod_template;
 mod policy;
+mod rbac;
 mod read;
 mod template;
 pub(crate) mod webhook_client;

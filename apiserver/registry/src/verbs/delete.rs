@@ -141,6 +141,7 @@ impl Registry {
                     current = Current { object, revision, stored: current.stored };
                 }
                 (Outcome::Done(revision), _) => {
+                    self.settle_authorization(&target.row, revision).await;
                     let mut object = current.object;
                     object.set_resource_version(&crate::store::itoa(revision));
                     self.ended(&target.row, &object).await;

@@ -3,6 +3,9 @@
 
 use std::sync::Arc;
 
+use apimachinery::gvk::GroupResource;
+use apimachinery::selector::{fields, labels};
+use apimachinery::status::StatusError;
 use apimachinery::user::UserInfo;
 use async_trait::async_trait;
 
@@ -29,6 +32,10 @@ pub struct Attributes {
     pub name: String,
     /// The request's path.
     pub path: String,
+    /// The terms of the request's field selector; empty if it has none, or one that cannot be read.
+    pub field_selector: Vec<fields::Requirement>,
+    /// The terms of the request's label selector, likewise.
+    pub label_selector: Vec<labels::Requirement>,
 }
 
 impl Attributes {
@@ -45,7 +52,37 @@ impl Attributes {
             namespace: String::new(),
             name: String::new(),
             path: String::new(),
+            field_selector: Vec::new(),
+            label_selector: Vec::new(),
         }
+    }
+
+    /// The 403 of a request that was not allowed, in upstream's words.
+    pub fn forbidden(&self, reason: &str) -> StatusError {
+        let user = apimachinery::quote::quoted(&self.user.name);
+        let verb = &self.verb;
+        let (resource, mut message) = if self.resource_request {
+            let mut resource = self.resource.clone();
+            if !self.subresource.is_empty() {
+                resource = format!("{resource}/{}", self.subresource);
+            }
+            let place = match self.namespace.as_str() {
+                "" => "at the cluster scope".to_owned(),
+                namespace => format!("in the namespace \"{namespace}\""),
+            };
+            let group = &self.group;
+            let message = format!("User {user} cannot {verb} resource \"{resource}\" in API group \"{group}\" {place}");
+            (GroupResource { group: group.clone(), resource: self.resource.clone() }, message)
+        } else {
+            let message = format!("User {user} cannot {verb} path {}", apimachinery::quote::quoted(&self.path));
+            (GroupResource::default(), message)
+        };
+        // Upstream's words are safe to show in a page.
+        message = message.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        if !reason.is_empty() {
+            message = format!("{message}: {reason}");
+        }
+        StatusError::forbidden(&resource, &self.name, message)
     }
 }
 
@@ -58,6 +95,15 @@ pub enum Decision {
     Deny(String),
     /// No opinion: the next one is asked; when none is left the request is refused.
     NoOpinion(String),
+    /// It could not be found out. Where nobody else allows it, the request fails.
+    Failed {
+        /// Whether no other authorizer is to be asked.
+        denied: bool,
+        /// What there is to say besides.
+        reason: String,
+        /// What went wrong.
+        error: String,
+    },
 }
 
 impl Decision {
@@ -69,6 +115,13 @@ impl Decision {
     /// No opinion, without further words.
     pub fn no_opinion() -> Self {
         Self::NoOpinion(String::new())
+    }
+
+    /// What there is to say about it.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Allow(reason) | Self::Deny(reason) | Self::NoOpinion(reason) | Self::Failed { reason, .. } => reason,
+        }
     }
 
     /// Whether it is allowed.
@@ -108,6 +161,15 @@ pub struct Rules {
     pub non_resource: Vec<NonResourceRule>,
     /// There may be more.
     pub incomplete: bool,
+    /// What could not be found out, one sentence each.
+    pub errors: Vec<String>,
+}
+
+impl Rules {
+    /// What could not be found out, as one sentence.
+    pub fn evaluation_error(&self) -> Option<String> {
+        (!self.errors.is_empty()).then(|| crate::aggregate(&self.errors))
+    }
 }
 
 /// Decides whether a request may go on.

@@ -1,24 +1,52 @@
 //! The objects upstream creates at its first start: namespaces, RBAC's default roles and bindings, priority classes,
-//! flow schemas, priority levels and the local APIServices.
+//! flow schemas, priority levels and the local APIServices; and what the operators may do.
 
-use std::collections::{BTreeMap, HashSet};
+mod policy;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
+use authorization::rbac;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use registry::{CreateOptions, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
+use registry::{CreateOptions, DeleteOptions, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
 use serde_json::Value;
 
 use crate::identity;
+use policy::Step;
 
 /// Lists of objects by the collection's path, as recorded from upstream.
-const OBJECTS: &str = include_str!("../data/bootstrap.json");
+const OBJECTS: &str = include_str!("../../data/bootstrap.json");
+/// Roles and bindings of the operators, in the same form.
+const OPERATORS: &str = include_str!("../../data/operators.json");
+
+/// Lists of objects by the collection's path.
+type Collections = BTreeMap<String, Vec<Value>>;
+
+fn collections() -> Result<Collections, StatusError> {
+    let read = |text| serde_json::from_str::<Collections>(text);
+    let broken = |e| StatusError::internal(format!("the objects to bootstrap cannot be read: {e}"));
+    let mut all = read(OBJECTS).map_err(broken)?;
+    for (path, objects) in read(OPERATORS).map_err(broken)? {
+        all.entry(path).or_default().extend(objects);
+    }
+    Ok(all)
+}
+
+/// The rules of a default cluster role.
+pub(crate) fn rules_of_cluster_role(name: &str) -> Result<Vec<rbac::PolicyRule>, StatusError> {
+    let all = collections()?;
+    let roles = all.iter().find(|(path, _)| path.ends_with("/clusterroles")).map(|(_, roles)| roles);
+    let role = roles.into_iter().flatten().find(|role| role.name() == name);
+    let role = role.ok_or_else(|| StatusError::internal(format!("there is no default cluster role {name}")))?;
+    policy::rules(role).map_err(StatusError::internal)
+}
 
 /// Writes in flight at once; the embedded store commits them in one batch.
 const CONCURRENCY: usize = 64;
 
-/// Creates what is missing. What is there is left as it is.
+/// Creates what is missing. Of what is there, roles and bindings get what they lack; the rest is left as it is.
 pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError> {
     let collections = collections()?;
     let ctx = RequestContext::new(identity::loopback(), FIELD_MANAGER);
@@ -33,9 +61,18 @@ pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError>
             let row = table
                 .row(group, version, resource)
                 .ok_or_else(|| StatusError::internal(format!("{path} is to be bootstrapped but not served")))?;
-            let present = names(registry, &ctx, row).await?;
-            let absent = objects.into_iter().filter(|object| !present.contains(&key(object)));
-            missing.extend(absent.map(|object| (row.clone(), object)));
+            let present = present(registry, &ctx, row).await?;
+            for object in objects {
+                match present.get(&key(&object)) {
+                    None => missing.push((row.clone(), object)),
+                    Some(existing) if group == rbac::GROUP => {
+                        if reconcile(registry, &ctx, row, &object, existing).await? {
+                            missing.push((row.clone(), object));
+                        }
+                    }
+                    Some(_) => {}
+                }
+            }
         }
         stream::iter(missing)
             .map(|(row, object)| create(registry, &ctx, row, object))
@@ -44,11 +81,6 @@ pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError>
             .await?;
     }
     Ok(())
-}
-
-fn collections() -> Result<BTreeMap<String, Vec<Value>>, StatusError> {
-    serde_json::from_str(OBJECTS)
-        .map_err(|e| StatusError::internal(format!("the objects to bootstrap cannot be read: {e}")))
 }
 
 /// The APIServices of the built-in groups, with what places them in discovery.
@@ -95,14 +127,45 @@ fn stamp(status: &mut Value) {
     }
 }
 
-async fn names(
+/// Adds to a role or binding what it lacks; whether it is to be created anew. Whoever else writes it at the same time
+/// adds the same, or is an administrator, whose word counts until the next start.
+async fn reconcile(
     registry: &Arc<Registry>,
     ctx: &RequestContext,
     row: &Arc<Row>,
-) -> Result<HashSet<(String, String)>, StatusError> {
+    expected: &Value,
+    existing: &Value,
+) -> Result<bool, StatusError> {
+    let target = Target::new(row.clone(), existing.namespace(), existing.name());
+    let step = policy::reconcile(expected, existing).map_err(StatusError::internal)?;
+    let (written, again) = match step {
+        Step::Leave => return Ok(false),
+        Step::Update(mut object) => {
+            tracing::info!(kind = row.kind, name = object.name(), "a default of RBAC lacked something and was updated");
+            object["apiVersion"] = row.api_version().into();
+            object["kind"] = row.kind.as_str().into();
+            let updated = registry.update(ctx, &target, object.into(), &UpdateOptions::default()).await;
+            (updated.map(drop), false)
+        }
+        Step::Recreate => {
+            tracing::info!(kind = row.kind, name = existing.name(), "a default of RBAC named another role");
+            (registry.delete(ctx, &target, &DeleteOptions::default()).await.map(drop), true)
+        }
+    };
+    match written {
+        Err(error) if matches!(error.reason(), Reason::Conflict | Reason::NotFound) => Ok(again),
+        written => written.map(|()| again),
+    }
+}
+
+async fn present(
+    registry: &Arc<Registry>,
+    ctx: &RequestContext,
+    row: &Arc<Row>,
+) -> Result<HashMap<(String, String), Arc<Value>>, StatusError> {
     let all = Target::new(row.clone(), String::new(), String::new());
     let listed = registry.list(ctx, &all, &ListOptions::default()).await?;
-    listed.items.iter().map(|item| Ok(key(&*item.value()?))).collect()
+    listed.items.iter().map(|item| item.value().map(|object| (key(&object), object))).collect()
 }
 
 fn key(object: &Value) -> (String, String) {
@@ -123,11 +186,13 @@ mod tests {
 
     #[test]
     fn every_bootstrapped_collection_is_a_path_and_every_object_has_a_name() {
-        let collections: BTreeMap<String, Vec<Value>> = serde_json::from_str(OBJECTS).unwrap();
+        let collections = collections().unwrap();
         assert!(!collections.is_empty());
         for (path, objects) in collections {
             assert!(!split(&path).2.is_empty() && !split(&path).1.is_empty(), "{path}");
             assert!(objects.iter().all(|object| !object.name().is_empty()), "{path}");
+            let names: std::collections::HashSet<_> = objects.iter().map(key).collect();
+            assert_eq!(names.len(), objects.len(), "{path}: no name twice");
         }
         assert_eq!(split("/api/v1/namespaces"), ("", "v1", "namespaces"));
         assert_eq!(split("/apis/apps/v1/deployments"), ("apps", "v1", "deployments"));

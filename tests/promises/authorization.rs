@@ -1,0 +1,91 @@
+//! Who may do what, with real kubectl.
+
+use tests::{ControlPlane, Part, Store, on_each_store};
+
+on_each_store!(
+    a_binding_counts_from_the_moment_it_is_written,
+    nobody_gives_what_they_do_not_have,
+    default_roles_come_back_with_the_next_start,
+    operators_are_refused_nothing_they_need,
+);
+
+fn a_binding_counts_from_the_moment_it_is_written(store: Store) {
+    let plane = ControlPlane::start(Part::ApiServer, store);
+    let kubectl = plane.kubectl();
+    let forbidden = r#"Error from server (Forbidden): pods is forbidden: User "alice" cannot list resource "pods" in API group "" in the namespace "default""#;
+    let refused = || kubectl.refused(&["get", "pods", "--as", "alice"], "");
+    assert_eq!(refused().trim(), forbidden);
+    kubectl.run(&["create", "role", "reader", "--verb", "get,list", "--resource", "pods"]);
+    kubectl.run(&["create", "rolebinding", "reader", "--role", "reader", "--user", "alice"]);
+    kubectl.run(&["get", "pods", "--as", "alice"]);
+    assert_eq!(kubectl.run(&["auth", "can-i", "list", "pods", "--as", "alice"]).trim(), "yes");
+    assert_eq!(kubectl.refused(&["auth", "can-i", "delete", "pods", "--as", "alice"], "").trim(), "no");
+    let listed = kubectl.run(&["auth", "can-i", "--list", "--as", "alice"]);
+    let of_pods: Vec<&str> = listed.lines().filter(|line| line.starts_with("pods ")).collect();
+    assert!(of_pods.len() == 1 && of_pods[0].ends_with("[get list]"), "{listed}");
+    kubectl.run(&["delete", "role", "reader"]);
+    let missing = r#"RBAC: role.rbac.authorization.k8s.io "reader" not found"#;
+    assert_eq!(refused().trim(), format!("{forbidden}: {missing}"));
+    kubectl.run(&["delete", "rolebinding", "reader"]);
+    assert_eq!(refused().trim(), forbidden);
+}
+
+fn nobody_gives_what_they_do_not_have(store: Store) {
+    let plane = ControlPlane::start(Part::ApiServer, store);
+    let kubectl = plane.kubectl();
+    kubectl.run(&["create", "rolebinding", "admin", "--clusterrole", "admin", "--user", "alice"]);
+    let held = ["create", "role", "held", "--verb", "get", "--resource", "secrets", "--as", "alice"];
+    kubectl.run(&held);
+    let words = "is forbidden: user \"alice\" (groups=[\"system:authenticated\"]) is attempting to grant RBAC \
+                 permissions not currently held:\n{APIGroups:[\"\"], Resources:[\"nodes\"], Verbs:[\"get\" \"list\"]}";
+    let role = ["create", "role", "more", "--verb", "get,list", "--resource", "nodes", "--as", "alice"];
+    let refused = kubectl.refused(&role, "");
+    assert!(refused.contains(words), "{refused}");
+    let binding = ["create", "rolebinding", "all", "--clusterrole", "cluster-admin", "--user", "bob", "--as", "alice"];
+    let refused = kubectl.refused(&binding, "");
+    assert!(refused.contains("{NonResourceURLs:[\"*\"], Verbs:[\"*\"]}"), "{refused}");
+    kubectl.run(&["create", "role", "grants", "--verb", "escalate", "--resource", "roles"]);
+    kubectl.run(&["create", "rolebinding", "grants", "--role", "grants", "--user", "alice"]);
+    kubectl.run(&role);
+}
+
+fn default_roles_come_back_with_the_next_start(store: Store) {
+    let mut plane = ControlPlane::start(Part::ApiServer, store);
+    let kubectl = plane.kubectl();
+    kubectl.run(&["delete", "clusterrole", "system:discovery"]);
+    let fewer = r#"[{"op": "replace", "path": "/rules", "value": [{"nonResourceURLs": ["/more"], "verbs": ["get"]}]}]"#;
+    kubectl.run(&["patch", "clusterrole", "system:public-info-viewer", "--type", "json", "-p", fewer]);
+    let kept = ["annotate", "clusterrole", "system:monitoring", "--overwrite"];
+    kubectl.run(&[&kept[..], &["rbac.authorization.kubernetes.io/autoupdate=false"]].concat());
+    kubectl.run(&["patch", "clusterrole", "system:monitoring", "--type", "json", "-p", fewer]);
+    plane.kill();
+    plane.restart();
+    kubectl.run(&["get", "clusterrole", "system:discovery"]);
+    let urls = |role: &str| kubectl.run(&["get", "clusterrole", role, "-o", "jsonpath={.rules[*].nonResourceURLs[*]}"]);
+    assert_eq!(urls("system:public-info-viewer"), "/more /healthz /livez /readyz /version /version/");
+    assert_eq!(urls("system:monitoring"), "/more", "who says so keeps a role as it is");
+}
+
+fn operators_are_refused_nothing_they_need(store: Store) {
+    let plane = ControlPlane::start(Part::Everything, store);
+    let kubectl = plane.kubectl();
+    kubectl.run(&["create", "deployment", "web", "--image", "nginx", "--replicas", "2"]);
+    kubectl.run(&["create", "job", "once", "--image", "busybox"]);
+    kubectl.run(&["wait", "deployment/web", "--for", "condition=Available", "--timeout", "60s"]);
+    kubectl.run(&["wait", "job/once", "--for", "condition=Complete", "--timeout", "60s"]);
+    kubectl.run(&["create", "namespace", "going"]);
+    kubectl.run(&["delete", "namespace", "going"]);
+    kubectl.run(&["delete", "deployment", "web"]);
+    let metrics = kubectl.run(&["get", "--raw", "/metrics"]);
+    let refused: Vec<&str> = metrics.lines().filter(|line| line.contains("code=\"403\"")).collect();
+    assert!(refused.is_empty(), "somebody was refused:\n{}", refused.join("\n"));
+    for (user, verb, resource) in [
+        ("system:kube-scheduler", "delete", "nodes"),
+        ("system:coxswain:node", "get", "secrets"),
+        ("system:coxswain:admission-webhook", "create", "pods"),
+    ] {
+        let asked = ["auth", "can-i", verb, resource, "--all-namespaces", "--as", user];
+        let answer = kubectl.refused(&asked, "");
+        assert!(answer.starts_with("no"), "{user} may {verb} {resource}: {answer}");
+    }
+}
