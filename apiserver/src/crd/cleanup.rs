@@ -99,16 +99,15 @@ impl Cleanup {
         // What began before the definition was known to end is there to be deleted after this.
         self.registry.settle_creations().await;
         let (group, plural) = (&crd["spec"]["group"], &crd["spec"]["names"]["plural"]);
+        let versions = crd["spec"]["versions"].as_array();
+        let stored = versions.into_iter().flatten().find(|version| version["storage"] == true);
         let table = self.registry.table();
-        let served = crd["spec"]["versions"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .find_map(|version| table.row(group.as_str()?, version["name"].as_str()?, plural.as_str()?).cloned());
+        let served =
+            stored.and_then(|version| table.row(group.as_str()?, version["name"].as_str()?, plural.as_str()?).cloned());
+        // Nobody is to be asked what the instances are in another version.
         if let Some(row) = served {
             return self.delete_all(row).await;
         }
-        // No version is served, but there may be instances of when one was.
         let row = definition.stored_row().map_err(|errors| {
             let problems: Vec<String> = errors.iter().map(ToString::to_string).collect();
             Failure::of("could not list instances", StatusError::internal(problems.join("; ")))
@@ -195,47 +194,95 @@ mod tests {
     use super::*;
     use crate::identity;
 
+    struct World {
+        registry: Arc<Registry>,
+        ctx: RequestContext,
+        definitions: Arc<Row>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        fn new() -> Self {
+            let folder = tempfile::TempDir::new().unwrap();
+            let store = Embedded::open(folder.path().join("store"), Options::default()).unwrap();
+            let registry = Registry::new(Arc::new(store), registry::Options::default());
+            let ctx = RequestContext::new(identity::loopback(), "test");
+            let table = registry.table();
+            let definitions = table.row("apiextensions.k8s.io", "v1", "customresourcedefinitions").unwrap().clone();
+            Self { registry, ctx, definitions, _folder: folder }
+        }
+
+        async fn create(&self, row: &Arc<Row>, object: Value) -> Arc<Value> {
+            let target = Target::new(row.clone(), "", "");
+            let created = self.registry.create(&self.ctx, &target, object.into(), &CreateOptions::default()).await;
+            created.unwrap().object.value().unwrap()
+        }
+
+        /// A definition of widgets that are stored in v1, and one of them.
+        async fn install(&self, versions: &[&str], conversion: Value) -> Arc<Value> {
+            let versions: Vec<Value> = versions
+                .iter()
+                .map(|name| {
+                    json!({"name": name, "served": true, "storage": *name == "v1",
+                        "schema": {"openAPIV3Schema": {"type": "object"}}})
+                })
+                .collect();
+            let definition = json!({
+                "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+                "metadata": {"name": "widgets.example.com"},
+                "spec": {"group": "example.com", "scope": "Cluster", "versions": versions, "conversion": conversion,
+                    "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"}},
+            });
+            let crd = self.create(&self.definitions, definition).await;
+            let rows = Definition::of(&crd).unwrap().rows().unwrap();
+            self.registry.update_table(|table| table.with_crd(crd.name(), rows.clone()));
+            let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
+            self.create(&self.widgets(), widget).await;
+            crd
+        }
+
+        fn widgets(&self) -> Arc<Row> {
+            self.registry.table().row("example.com", "v1", "widgets").unwrap().clone()
+        }
+
+        async fn widget(&self) -> Option<Arc<Value>> {
+            let target = Target::new(self.widgets(), "", "w");
+            let got = self.registry.get(&self.ctx, &target, &GetOptions::default()).await;
+            got.ok().map(|served| served.value().unwrap())
+        }
+
+        /// Cleans up as for a definition that is being deleted.
+        async fn clean(&self, mut crd: Value) {
+            crd["metadata"]["deletionTimestamp"] = json!("2024-01-01T00:00:00Z");
+            crd["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
+            let definition = Definition::of(&crd).unwrap();
+            run(self.registry.clone(), self.ctx.clone(), self.definitions.clone(), definition).await;
+        }
+    }
+
     #[tokio::test]
     async fn a_definition_made_anew_under_the_same_name_keeps_its_instances() {
-        let folder = tempfile::TempDir::new().unwrap();
-        let store = Embedded::open(folder.path().join("store"), Options::default()).unwrap();
-        let registry = Registry::new(Arc::new(store), registry::Options::default());
-        let ctx = RequestContext::new(identity::loopback(), "test");
-        let row = |group: &str, resource: &str| registry.table().row(group, "v1", resource).unwrap().clone();
-        let definitions = row("apiextensions.k8s.io", "customresourcedefinitions");
-        let definition = json!({
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": "widgets.example.com"},
-            "spec": {"group": "example.com", "scope": "Cluster",
-                "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
-                "versions": [{"name": "v1", "served": true, "storage": true,
-                    "schema": {"openAPIV3Schema": {"type": "object"}}}]},
-        });
-        let created = registry
-            .create(&ctx, &Target::new(definitions.clone(), "", ""), definition.into(), &CreateOptions::default())
-            .await
-            .unwrap();
-        let anew = created.object.value().unwrap();
-        let rows = Definition::of(&anew).unwrap().rows().unwrap();
-        registry.update_table(|table| table.with_crd(anew.name(), rows.clone()));
-        let widgets = row("example.com", "widgets");
-        let widget = json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "w"}});
-        registry
-            .create(&ctx, &Target::new(widgets.clone(), "", ""), widget.into(), &CreateOptions::default())
-            .await
-            .unwrap();
+        let world = World::new();
+        let anew = world.install(&["v1"], json!({"strategy": "None"})).await;
 
         // What was being cleaned up lost its finalizer to somebody else, and was gone.
         let mut old = Value::clone(&anew);
         old["metadata"]["uid"] = json!("that-of-the-old-one");
-        old["metadata"]["deletionTimestamp"] = json!("2024-01-01T00:00:00Z");
-        old["status"] = json!({"conditions": [{"type": "Established", "status": "True"}]});
-        run(registry.clone(), ctx.clone(), definitions.clone(), Definition::of(&old).unwrap()).await;
+        world.clean(old).await;
 
-        let there = Target::new(widgets, "", "w");
-        registry.get(&ctx, &there, &GetOptions::default()).await.expect("the instance is the new definition's");
-        let target = Target::new(definitions, "", anew.name());
-        let now = registry.get(&ctx, &target, &GetOptions::default()).await.unwrap().value().unwrap();
+        world.widget().await.expect("the instance is the new definition's");
+        let target = Target::new(world.definitions.clone(), "", anew.name());
+        let now = world.registry.get(&world.ctx, &target, &GetOptions::default()).await.unwrap().value().unwrap();
         assert_eq!(now.resource_version(), anew.resource_version(), "the new definition is as it was: {now}");
+    }
+
+    #[tokio::test]
+    async fn instances_go_without_a_webhook_that_converts_them() {
+        let world = World::new();
+        let nobody = json!({"strategy": "Webhook", "webhook": {
+            "clientConfig": {"url": "https://127.0.0.1:1/nobody"}, "conversionReviewVersions": ["v1"]}});
+        let crd = world.install(&["v2", "v1"], nobody).await;
+        world.clean(Value::clone(&crd)).await;
+        assert_eq!(world.widget().await, None);
     }
 }
