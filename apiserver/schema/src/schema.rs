@@ -86,6 +86,13 @@ impl Schema {
         }
     }
 
+    /// Drops of the metadata of a stored custom resource, and of that of the objects within it, what cannot be read.
+    pub fn repair_metadata(&self, value: &mut Value) {
+        if let Root::Custom(custom) = &self.0 {
+            decode::repair(&custom.root, value);
+        }
+    }
+
     /// [`Schema::decode`] by the rules of upstream's converter of untyped objects, which the results of strategic merge
     /// patches and of applies pass instead of a decoder: what Go can convert is converted, the first value that it cannot
     /// is named without its place, unknown fields are sorted. Custom resources stay untyped: they are decoded.

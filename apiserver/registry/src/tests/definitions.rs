@@ -141,3 +141,29 @@ async fn an_object_stays_in_the_version_it_was_stored_in_until_it_is_written() {
     assert_eq!(server.get(v2).await.unwrap()["spec"], json!({"both": "c", "new": "n"}));
     assert_eq!(server.get(v1).await.unwrap()["spec"], json!({"both": "c"}), "it is stored as v2 now");
 }
+
+#[tokio::test]
+async fn what_is_stored_with_metadata_that_cannot_be_is_read_without_it_and_can_go() {
+    let server = Server::start();
+    let mut with_part = definition("u", true);
+    with_part["spec"]["versions"][0]["schema"]["openAPIV3Schema"] = json!({"type": "object", "properties": {
+        "part": {"type": "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true}}});
+    server.publish(&with_part);
+    let bad = json!({"unknown": 42, "annotations": {"a": 42, "b": "c"}, "labels": {"invalid": "x y"}});
+    let mut stored = widget("a");
+    stored["part"] = json!({"apiVersion": "v1", "kind": 7, "metadata": bad.clone()});
+    stored["metadata"] = bad;
+    stored["metadata"]["name"] = json!("a");
+    stored["metadata"]["namespace"] = json!("ns");
+    let key = b"/registry/example.com/widgets/ns/a";
+    let bytes: bytes::Bytes = stored.to_string().into();
+    for _ in 0..2 {
+        server.registry.storage().compare_and_put(key, 0, bytes.clone(), None).await.unwrap();
+        let mut read = server.get("example.com/v1/widgets/a").await.unwrap();
+        let labels = json!({"invalid": "x y"});
+        assert_eq!(read["part"], json!({"apiVersion": "v1", "metadata": {"labels": labels}}));
+        read["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+        assert_eq!(read["metadata"], json!({"name": "a", "namespace": "ns", "generation": 1, "labels": labels}));
+        server.delete("example.com/v1/widgets/a", DeleteOptions::default()).await.unwrap();
+    }
+}

@@ -126,6 +126,101 @@ fn embedded_value(
     }
 }
 
+/// Brings the metadata of a stored custom resource, and of the objects embedded in it, into a form that can be read: what is
+/// unknown or of another type is dropped. It was there before it was checked, or somebody else wrote it.
+pub(crate) fn repair(root: &Node, value: &mut Value) {
+    let Some(object) = value.as_object_mut() else { return };
+    repair_resource(object);
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        let generation = metadata.entry("generation").or_insert(Value::Null);
+        if generation.is_null() || generation == 0 {
+            *generation = 1.into();
+        }
+    }
+    repair_embedded(root, value);
+}
+
+fn repair_embedded(node: &Node, value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            if node.embedded_resource {
+                for key in ["apiVersion", "kind"] {
+                    if object.get(key).is_some_and(|value| !value.is_string()) {
+                        object.remove(key);
+                    }
+                }
+                repair_resource(object);
+            }
+            for (key, value) in object {
+                let child = node.property(key).map(|property| &property.node).or_else(|| node.additional());
+                if let Some(child) = child {
+                    repair_embedded(child, value);
+                }
+            }
+        }
+        Value::Array(list) => {
+            if let Some(items) = &node.items {
+                list.iter_mut().for_each(|item| repair_embedded(items, item));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Repairs the metadata of one object.
+fn repair_resource(object: &mut Map<String, Value>) {
+    let Some(metadata) = object.get_mut("metadata").filter(|metadata| !is_sound(metadata)) else { return };
+    let given = metadata.clone();
+    if object_meta(metadata, Unknown::Drop, "").is_ok() {
+        return;
+    }
+    let Value::Object(given) = given else { return };
+    let readable = given.into_iter().filter_map(|(name, value)| {
+        let mut field = Value::Object(Map::from_iter([(name, value)]));
+        object_meta(&mut field, Unknown::Drop, "").ok()?;
+        match field {
+            Value::Object(field) => Some(field),
+            _ => None,
+        }
+    });
+    *metadata = Value::Object(readable.flatten().collect());
+}
+
+/// Whether metadata is such as is written here. It nearly always is, and this costs less than to decode it.
+fn is_sound(metadata: &Value) -> bool {
+    let texts = |value: &Value| value.as_object().is_some_and(|map| map.values().all(Value::is_string));
+    let objects = |value: &Value, sound: fn(&str, &Value) -> bool| {
+        let items = value.as_array();
+        items.is_some_and(|items| {
+            items
+                .iter()
+                .all(|item| item.as_object().is_some_and(|item| item.iter().all(|(key, value)| sound(key, value))))
+        })
+    };
+    metadata.as_object().is_some_and(|metadata| {
+        metadata.iter().all(|(name, value)| match name.as_str() {
+            "name" | "generateName" | "namespace" | "uid" | "resourceVersion" => value.is_string(),
+            // Times are written in one form alone.
+            "creationTimestamp" | "deletionTimestamp" => value.as_str().is_some_and(|time| time.len() == 20),
+            "generation" | "deletionGracePeriodSeconds" => value.is_i64(),
+            "labels" | "annotations" => texts(value),
+            "finalizers" => value.as_array().is_some_and(|list| list.iter().all(Value::is_string)),
+            "ownerReferences" => objects(value, |key, value| match key {
+                "apiVersion" | "kind" | "name" | "uid" => value.is_string(),
+                "controller" | "blockOwnerDeletion" => value.is_boolean(),
+                _ => false,
+            }),
+            "managedFields" => objects(value, |key, value| match key {
+                "manager" | "operation" | "apiVersion" | "fieldsType" | "subresource" => value.is_string(),
+                "time" => value.as_str().is_some_and(|time| time.len() == 20),
+                "fieldsV1" => value.is_object(),
+                _ => false,
+            }),
+            _ => false,
+        })
+    })
+}
+
 /// Brings all numbers into the form that Go writes them in: until it is written, a whole float is none of the integers.
 pub(crate) fn integral(value: &mut Value) {
     match value {

@@ -19,7 +19,7 @@ use crate::node::{Kind, Node};
 /// Strict decoding names no more unknown fields than this.
 pub(crate) const MAX_STRICT_ERRORS: usize = 100;
 
-pub(crate) use custom::{custom, embedded_metadata, integral};
+pub(crate) use custom::{custom, embedded_metadata, integral, repair};
 pub(crate) use untyped::untyped;
 
 /// The time Go calls zero and writes as null, 0001-01-01T00:00:00Z, in seconds since 1970.
