@@ -7,11 +7,12 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 use tests::conversion_webhook::ConversionWebhook;
 use tests::wait::eventually_async;
-use tests::{ControlPlane, Part, Store, on_each_store};
+use tests::{ControlPlane, Part, Store, eventually, on_each_store};
 
 on_each_store!(
     each_version_shows_what_the_webhook_makes_of_the_other,
     a_webhook_that_fails_is_told_of_and_loses_nothing,
+    status_and_scale_are_read_and_written_in_each_version_and_a_service_may_convert,
 );
 
 const GROUP: &str = "conversion.example.com";
@@ -206,4 +207,55 @@ fn a_webhook_that_fails_is_told_of_and_loses_nothing(store: Store) {
             (Some("y"), &json!("a:1"))
         );
     });
+}
+
+/// Places of which the status is written apart, and which have replicas; in each version.
+fn with_parts(mut definition: Value) -> Value {
+    for version in definition["spec"]["versions"].as_array_mut().unwrap() {
+        version["subresources"] = json!({"status": {},
+            "scale": {"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"}});
+        let properties = &mut version["schema"]["openAPIV3Schema"]["properties"];
+        properties["spec"]["properties"]["replicas"] = json!({"type": "integer"});
+        properties["status"] = json!({"type": "object", "properties": {
+            "replicas": {"type": "integer"}, "phase": {"type": "string"}}});
+    }
+    definition
+}
+
+fn status_and_scale_are_read_and_written_in_each_version_and_a_service_may_convert(store: Store) {
+    let plane = ControlPlane::start(Part::ApiServer, store);
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let webhook = runtime.block_on(ConversionWebhook::start());
+    let (conversion, service) = webhook.conversion_by_service();
+    let kubectl = plane.kubectl();
+    kubectl.run_with(&["apply", "-f", "-"], &service.to_string());
+    kubectl.run_with(&["apply", "-f", "-"], &with_parts(definition(conversion, "v1")).to_string());
+    eventually("both versions are served", || kubectl.attempt(&["get", "places.v2.conversion.example.com"]));
+
+    let place = json!({"apiVersion": format!("{GROUP}/v2"), "kind": "Place", "metadata": {"name": "a"},
+        "spec": {"hostPort": "a:1", "replicas": 2}, "status": {"phase": "Lost"}});
+    kubectl.run_with(&["apply", "--server-side", "-f", "-"], &place.to_string());
+    let shown = |version: &str, path: &str| {
+        let resource = format!("places.{version}.{GROUP}/a");
+        kubectl.run(&["get", &resource, "-o", &format!("jsonpath={path}")])
+    };
+    let patch = |version: &str, part: &str, patch: Value| {
+        let resource = format!("places.{version}.{GROUP}/a");
+        kubectl.run(&["patch", &resource, "--subresource", part, "--type=merge", "-p", &patch.to_string()]);
+    };
+    assert_eq!(shown("v1", "{.spec.host} {.spec.replicas} {.status}"), "a 2 ");
+
+    patch("v2", "status", json!({"status": {"phase": "Ready", "replicas": 1}, "spec": {"hostPort": "b:2"}}));
+    assert_eq!(shown("v1", "{.spec.host} {.status.phase} {.metadata.generation}"), "a Ready 1");
+    patch("v1", "status", json!({"status": {"replicas": 2}}));
+    assert_eq!(shown("v2", "{.spec.hostPort} {.status.phase} {.status.replicas}"), "a:1 Ready 2");
+
+    patch("v2", "scale", json!({"spec": {"replicas": 5}}));
+    kubectl.run(&["scale", "--replicas=7", "--current-replicas=5", &format!("places.v1.{GROUP}/a")]);
+    assert_eq!(shown("v2", "{.spec.hostPort} {.spec.replicas} {.metadata.generation}"), "a:1 7 3");
+    assert_eq!(shown("v1", "{.spec.host}:{.spec.port}"), "a:1");
+    let table = kubectl.run(&["get", &format!("places.v2.{GROUP}/a"), "--subresource", "scale"]);
+    let cells: Vec<&str> = table.lines().last().unwrap_or_default().split_whitespace().take(3).collect();
+    assert_eq!(cells, ["a", "7", "2"], "{table}");
+    kubectl.run(&["delete", "crd", &format!("places.{GROUP}")]);
 }

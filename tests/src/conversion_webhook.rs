@@ -33,10 +33,14 @@ struct State {
 }
 
 impl ConversionWebhook {
-    /// Starts it on a free port.
+    /// The service that it can be asked as.
+    pub const SERVICE: &str = "convert";
+
+    /// Starts it on a free port; its certificate is for that address and for the service [`Self::SERVICE`].
     pub async fn start() -> Self {
         let rcgen::CertifiedKey { cert, signing_key } =
-            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned(), format!("{}.default.svc", Self::SERVICE)])
+                .expect("a certificate");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(signing_key.serialize_der()));
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let config = rustls::ServerConfig::builder_with_provider(provider)
@@ -54,8 +58,24 @@ impl ConversionWebhook {
 
     /// `spec.conversion` of a definition that asks it.
     pub fn conversion(&self) -> Value {
-        json!({"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1", "v1beta1"], "clientConfig": {
-            "url": format!("https://{}/convert", self.address), "caBundle": base64::engine::general_purpose::STANDARD.encode(&self.ca)}}})
+        self.asked_at("url", json!(format!("https://{}/convert", self.address)))
+    }
+
+    /// `spec.conversion` of a definition that asks it as a service, and that service, of the namespace `default`.
+    pub fn conversion_by_service(&self) -> (Value, Value) {
+        let port = self.address.port();
+        let reference = json!({"name": Self::SERVICE, "namespace": "default", "port": port, "path": "/convert"});
+        let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": Self::SERVICE},
+            "spec": {"type": "ExternalName", "externalName": "localhost"}});
+        (self.asked_at("service", reference), service)
+    }
+
+    fn asked_at(&self, field: &str, place: Value) -> Value {
+        let ca = base64::engine::general_purpose::STANDARD.encode(&self.ca);
+        let mut config = json!({"caBundle": ca});
+        config[field] = place;
+        json!({"strategy": "Webhook",
+            "webhook": {"conversionReviewVersions": ["v1", "v1beta1"], "clientConfig": config}})
     }
 
     /// Changes its answers from now on.
@@ -97,15 +117,18 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
 }
 
 fn convert(mut object: Value, desired: &str) -> Value {
-    let spec = object["spec"].as_object().cloned().unwrap_or_default();
+    let mut spec = object["spec"].as_object().cloned().unwrap_or_default();
+    let mut take =
+        |field: &str| spec.remove(field).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
     if desired.ends_with("/v2") {
-        let text = |field: &str| spec.get(field).and_then(Value::as_str).unwrap_or_default();
-        object["spec"] = json!({"hostPort": format!("{}:{}", text("host"), text("port"))});
+        let both = format!("{}:{}", take("host"), take("port"));
+        spec.insert("hostPort".to_owned(), both.into());
     } else {
-        let both = spec.get("hostPort").and_then(Value::as_str).unwrap_or_default();
-        let (host, port) = both.split_once(':').unwrap_or((both, ""));
-        object["spec"] = json!({"host": host, "port": port});
+        let both = take("hostPort");
+        let (host, port) = both.split_once(':').unwrap_or((&both, ""));
+        spec.extend([("host".to_owned(), host.into()), ("port".to_owned(), port.into())]);
     }
+    object["spec"] = spec.into();
     object["apiVersion"] = desired.into();
     // What is not its own is put back by whoever asked.
     object["metadata"]["generation"] = json!(77);
