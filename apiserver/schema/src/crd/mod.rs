@@ -5,6 +5,7 @@
 
 mod contents;
 mod default_values;
+mod filled_in;
 mod keywords;
 mod lists;
 mod root;
@@ -38,7 +39,9 @@ pub(crate) struct Custom {
 impl Custom {
     /// Reads a version's schema. Nothing is checked.
     pub(crate) fn of(raw: &Value) -> Self {
-        Self { root: parse::custom(raw), merge: OnceLock::new(), rules: Rules::of(raw) }
+        let mut root = parse::custom(raw);
+        filled_in::prune(&mut root);
+        Self { root, merge: OnceLock::new(), rules: Rules::of(raw) }
     }
 }
 
