@@ -18,8 +18,17 @@ on_each_store!(recorded_exchanges_are_answered_as_upstream_answers_them);
 /// As the recorded server was set up: controllers, but nobody who runs Pods.
 const SET_UP: [&str; 6] =
     ["--nodes", "0", "--without", "scheduler,admission-webhook", "--disable-admission-plugins", "ServiceAccount"];
-/// What is replayed. `authz` is to follow.
-const AREAS: [&str; 5] = ["objects", "patch", "watch", "crd", "kinds"];
+/// What is replayed.
+const AREAS: [&str; 6] = ["objects", "patch", "watch", "crd", "kinds", "authz"];
+/// How the scenarios begin that wait for what is not there yet: most of their steps would be known gaps.
+const LATER: [&str; 6] = [
+    "authz/certificate-",
+    "authz/flow-schema",
+    "authz/mutating-policy-",
+    "authz/quota-",
+    "authz/validating-policy-",
+    "authz/webhook-",
+];
 /// How long an answer is waited for that is known not to come.
 const HOPELESS: Duration = Duration::from_secs(1);
 /// Scenarios at once.
@@ -44,8 +53,9 @@ fn recorded_exchanges_are_answered_as_upstream_answers_them(store: Store) {
         let path = scenario.path();
         scenario.waiting_at_most(HOPELESS, |step| gaps.lists(&path, step))
     };
-    let scenarios = AREAS.iter().flat_map(|area| read(&recordings().join(area))).map(known);
-    let scenarios: Vec<Scenario> = scenarios.collect();
+    let all = AREAS.iter().flat_map(|area| read(&recordings().join(area)));
+    let now = all.filter(|scenario| !LATER.iter().any(|later| scenario.path().starts_with(later)));
+    let scenarios: Vec<Scenario> = now.map(known).collect();
     let plane = ControlPlane::start_with(Part::Everything, store, &SET_UP);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let outcomes = runtime.block_on(async {
