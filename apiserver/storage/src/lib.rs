@@ -54,6 +54,9 @@ pub struct ListOptions {
     pub start: Option<Bytes>,
     /// At most this many; 0 is no limit.
     pub limit: usize,
+    /// What a limit cuts off need not be counted, which takes as long as reading its keys: [`Listed::remaining`] may be any number
+    /// but 0 then.
+    pub uncounted: bool,
 }
 
 /// The answer to [`Storage::list`]: keys in ascending byte order.

@@ -112,6 +112,7 @@ impl Cacher {
                 revision: Some(revision),
                 start: start.take().map(|start| String::from(start).into()),
                 limit: wanted,
+                uncounted: request.predicate.is_some(),
             };
             let page = self.inner.storage.list(prefix.as_bytes(), options).await?;
             let mut unread = page.remaining + page.kvs.len() as u64;

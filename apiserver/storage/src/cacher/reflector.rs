@@ -132,7 +132,7 @@ impl Reflector {
     async fn list(&mut self) -> Result<Snapshot> {
         let before = self.published.snapshot();
         let mut entries = Entries::new();
-        let mut options = ListOptions { limit: LIST_PAGE, ..ListOptions::default() };
+        let mut options = ListOptions { limit: LIST_PAGE, uncounted: true, ..ListOptions::default() };
         loop {
             let page = self.storage.list(self.prefix.as_bytes(), options.clone()).await?;
             for kv in &page.kvs {

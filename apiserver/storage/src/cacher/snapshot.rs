@@ -72,12 +72,50 @@ pub(super) struct Snapshot {
     pub entries: Entries,
     /// How many of the entries could not be decoded.
     pub corrupt: usize,
+    counts: Counts,
+}
+
+/// How many entries there are from where pages ended: the next page need not count them again, which would make paging take
+/// time in proportion to the square of the list.
+#[derive(Debug, Default)]
+struct Counts(Mutex<VecDeque<Count>>);
+
+#[derive(Debug)]
+struct Count {
+    from: Box<str>,
+    to: Box<str>,
+    entries: usize,
+}
+
+impl Counts {
+    /// More lists than this are seldom paged at once over one state; the next one counts again.
+    const CAPACITY: usize = 64;
+
+    fn get(&self, from: &str, to: &str) -> Option<usize> {
+        let counts = self.0.lock();
+        counts.iter().rev().find(|count| *count.from == *from && *count.to == *to).map(|count| count.entries)
+    }
+
+    fn put(&self, from: &str, to: &str, entries: usize) {
+        let mut counts = self.0.lock();
+        if counts.len() == Self::CAPACITY {
+            counts.pop_front();
+        }
+        counts.push_back(Count { from: from.into(), to: to.into(), entries });
+    }
+}
+
+impl Clone for Counts {
+    /// What is made from a state has other entries.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Snapshot {
     pub fn new(revision: Revision, entries: Entries) -> Self {
         let corrupt = entries.values().filter(|entry| entry.corrupt().is_some()).count();
-        Self { revision, entries, corrupt }
+        Self { revision, entries, corrupt, counts: Counts::default() }
     }
 
     /// The entries of `range` in key order, those that could not be decoded included.
@@ -122,12 +160,16 @@ impl Snapshot {
         } else if whole && request.predicate.is_none() {
             self.entries.len() - listed.entries.len()
         } else if request.predicate.is_none() {
-            rest.count()
+            let known = request.start.as_deref().and_then(|start| self.counts.get(start, &range.high));
+            known.map_or_else(|| rest.count(), |known| known.saturating_sub(listed.entries.len()))
         } else {
             usize::from(rest.next().is_some())
         };
         if after > 0 {
             listed.next = listed.entries.last().map(|entry| key_after(entry.key()));
+            if let Some(next) = listed.next.as_deref().filter(|_| request.predicate.is_none()) {
+                self.counts.put(next, &range.high, after);
+            }
         }
         listed.remaining = (after == 0 || request.predicate.is_none()).then_some(after as u64);
         Ok(listed)

@@ -86,7 +86,7 @@ impl Snapshot {
         }
         let range =
             (Bound::Included((start, 0)), end.as_deref().map_or(Bound::Unbounded, |end| Bound::Excluded((end, 0))));
-        let mut take = |alive: Revision| -> Result<(), Failure> {
+        let take = |listed: &mut Listed, alive: Revision| -> Result<(), Failure> {
             if options.limit == 0 || listed.kvs.len() < options.limit {
                 listed.kvs.push(pair(&self.log, alive)?);
             } else {
@@ -98,11 +98,14 @@ impl Snapshot {
         let mut key: Vec<u8> = Vec::new();
         let mut alive: Option<Revision> = None;
         for entry in self.index.range::<(&[u8], u64)>(range)? {
+            if options.uncounted && listed.remaining > 0 {
+                return Ok(listed);
+            }
             let (version, state) = entry?;
             let (version_key, revision) = version.value();
             if version_key != key {
                 if let Some(revision) = alive.take() {
-                    take(revision)?;
+                    take(&mut listed, revision)?;
                 }
                 key.clear();
                 key.extend_from_slice(version_key);
@@ -112,7 +115,7 @@ impl Snapshot {
             }
         }
         if let Some(revision) = alive {
-            take(revision)?;
+            take(&mut listed, revision)?;
         }
         Ok(listed)
     }

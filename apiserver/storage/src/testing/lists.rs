@@ -40,6 +40,8 @@ pub async fn a_limited_list_tells_how_many_remain(store: Store) {
     for (limit, count, remaining) in [(1, 1, 4), (2, 2, 3), (4, 4, 1), (5, 5, 0), (6, 5, 0), (0, 5, 0)] {
         let listed = list(&store, "/a/", ListOptions { limit, ..Default::default() }).await;
         assert_eq!((listed.kvs.len(), listed.remaining), (count, remaining), "limit {limit}");
+        let listed = list(&store, "/a/", ListOptions { limit, uncounted: true, ..Default::default() }).await;
+        assert_eq!((listed.kvs.len(), listed.remaining > 0), (count, remaining > 0), "limit {limit}, uncounted");
     }
     let start = Some(Bytes::from_static(b"/a/3"));
     let listed = list(&store, "/a/", ListOptions { limit: 2, start, ..Default::default() }).await;
@@ -55,7 +57,7 @@ pub async fn pages_of_one_revision_are_one_list(store: Store) {
     let mut paged: Vec<KeyValue> = Vec::new();
     let mut start = None;
     loop {
-        let options = ListOptions { revision: Some(whole.revision), start, limit: 4 };
+        let options = ListOptions { revision: Some(whole.revision), start, limit: 4, uncounted: false };
         let page = list(&store, "/p/", options).await;
         assert_eq!(page.revision, whole.revision);
         paged.extend(page.kvs);

@@ -41,9 +41,11 @@ async fn pages_show_one_state_whatever_happens_between_them() {
     // The history forgets at once what the pages still need.
     let limits = HistoryLimits { min_events: 1, max_events: 1, ..HistoryLimits::default() };
     let cacher = cacher_with(&fake, Config { history: limits, ..config() });
-    for predicate in [None, Some(app("web"))] {
-        let whole = cacher.list(ListRequest { predicate: predicate.clone(), ..newest(Scope::All) }).await.unwrap();
-        let mut request = ListRequest { predicate, limit: 1, ..newest(Scope::All) };
+    for (scope, predicate) in
+        [(Scope::All, None), (Scope::All, Some(app("web"))), (namespace("a"), None), (Scope::All, None)]
+    {
+        let whole = cacher.list(ListRequest { predicate: predicate.clone(), ..newest(scope.clone()) }).await.unwrap();
+        let mut request = ListRequest { predicate, limit: 1, ..newest(scope) };
         let mut pages = Vec::new();
         loop {
             let page = cacher.list(request.clone()).await.unwrap();
