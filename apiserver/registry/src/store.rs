@@ -220,7 +220,8 @@ impl Decoder for StoreDecoder {
         }
         let mut object = read(&kv.value, &self.gvk, self.versions.as_deref()).map_err(corrupt)?;
         object.set_resource_version(&itoa(kv.mod_revision));
-        let bytes = Bytes::from(types::to_vec(&object));
+        // Held for as long as the object lives: without the room that it was printed in, which no allocator takes back.
+        let bytes = Bytes::copy_from_slice(&types::to_vec(&object));
         // Conversion and defaults may have changed what selectors see.
         let picked = self.selectable.pick(&bytes).map_err(corrupt)?;
         Ok(Decoded { labels: picked.labels, fields: picked.fields, object: bytes })

@@ -26,6 +26,9 @@ pub(super) const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
 /// How long to wait before trying again what failed.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// How often compiled schemas are looked at: those that nobody used since the last time are let go.
+const REST: Duration = Duration::from_secs(300);
+
 /// The controller's view of all definitions, by name.
 pub struct Controller {
     registry: Arc<Registry>,
@@ -42,6 +45,7 @@ pub struct Controller {
     /// Whose status could not be written, and when that is tried again.
     unwritten: HashSet<String>,
     retry_at: Instant,
+    rest_at: Instant,
 }
 
 impl Controller {
@@ -64,6 +68,7 @@ impl Controller {
             checked: HashMap::new(),
             unwritten: HashSet::new(),
             retry_at: Instant::now(),
+            rest_at: Instant::now() + REST,
         };
         controller.relist().await?;
         Ok(controller)
@@ -145,6 +150,11 @@ impl Controller {
                     for name in std::mem::take(&mut self.unwritten) {
                         self.reconcile(&name).await;
                     }
+                    continue;
+                }
+                () = sleep_until(self.rest_at) => {
+                    self.rest_at = Instant::now() + REST;
+                    self.registry.table().rest_schemas();
                     continue;
                 }
                 () = tokio::task::yield_now(), if !self.due.is_empty() => {

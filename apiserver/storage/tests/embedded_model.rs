@@ -201,7 +201,8 @@ async fn run(operations: Vec<Operation>) {
             }
             Operation::List { prefix, back, start, limit } => {
                 let start = start.map(|key| KEYS[key].into());
-                let options = ListOptions { revision: back.map(|back| model.back(back)), start, limit, uncounted: false };
+                let options =
+                    ListOptions { revision: back.map(|back| model.back(back)), start, limit, uncounted: false };
                 check_list(&store, PREFIXES[prefix], options, &model).await;
             }
             Operation::Watch { prefix, back } => {

@@ -14,13 +14,20 @@ use sha2::{Digest, Sha256};
 pub struct CustomSchema {
     text: Mutex<Bytes>,
     digest: OnceLock<[u8; 32]>,
-    compiled: OnceLock<Schema>,
+    compiled: Mutex<Compiled>,
+}
+
+#[derive(Default)]
+struct Compiled {
+    schema: Option<Schema>,
+    /// Since the last [`CustomSchema::rest`].
+    used: bool,
 }
 
 impl CustomSchema {
     /// One that is compiled when first asked for.
     pub fn new(text: Bytes) -> Self {
-        Self { text: Mutex::new(text), digest: OnceLock::new(), compiled: OnceLock::new() }
+        Self { text: Mutex::new(text), digest: OnceLock::new(), compiled: Mutex::default() }
     }
 
     /// The `openAPIV3Schema` as JSON.
@@ -46,12 +53,44 @@ impl CustomSchema {
 
     /// The compiled schema.
     pub fn compiled(&self) -> Schema {
-        self.compiled.get_or_init(|| Schema::of_crd(&self.value())).clone()
+        let mut compiled = self.compiled.lock();
+        compiled.used = true;
+        compiled.schema.get_or_insert_with(|| Schema::of_crd(&self.value())).clone()
+    }
+
+    /// Lets go of the compiled schema if nobody has asked for it since the last call: it takes several times what the text
+    /// does, and little time to make again.
+    pub(super) fn rest(&self) {
+        let mut compiled = self.compiled.lock();
+        if !std::mem::take(&mut compiled.used) {
+            compiled.schema = None;
+        }
     }
 }
 
 impl fmt::Debug for CustomSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CustomSchema").field("bytes", &self.text().len()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_asks_for_between_two_rests_is_let_go_and_made_again() {
+        let schema = CustomSchema::new(Bytes::from_static(br#"{"type":"object"}"#));
+        let is_compiled = || schema.compiled.lock().schema.is_some();
+        assert!(!is_compiled(), "it is compiled before anybody asks");
+        for _ in 0..2 {
+            schema.compiled();
+            schema.rest();
+            assert!(is_compiled(), "it was in use");
+            schema.compiled();
+            schema.rest();
+            schema.rest();
+            assert!(!is_compiled());
+        }
     }
 }

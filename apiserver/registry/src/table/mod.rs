@@ -98,6 +98,13 @@ impl Table {
         same
     }
 
+    /// Lets go of the compiled schemas that nobody has used since the last call; they are made again when somebody does.
+    pub fn rest_schemas(&self) {
+        // Each definition once, whose rows share them.
+        let rows = self.definitions.values().filter_map(|rows| self.rows.get(*rows.first()?));
+        rows.filter_map(|row| row.versions.as_ref()).for_each(|versions| versions.rest());
+    }
+
     fn rows_of_crd(&self, name: &str) -> impl Iterator<Item = &Arc<Row>> {
         self.definitions.get(name).into_iter().flatten().filter_map(|&at| self.rows.get(at))
     }

@@ -73,6 +73,11 @@ impl Versions {
         }
     }
 
+    /// Lets go of what is compiled and was not used since the last call.
+    pub(super) fn rest(&self) {
+        self.versions.iter().filter_map(|(_, schema)| schema.as_ref()).for_each(|schema| schema.rest());
+    }
+
     /// Brings what was stored into the form in which it is read: what its version does not know and what cannot be metadata is
     /// dropped, what is not given is filled in. It stays in its version.
     pub(crate) fn settle(&self, object: &mut Value) {
