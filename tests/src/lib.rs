@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a failure is a panic
 
+pub mod connection;
 pub mod control_plane;
 pub mod conversion_webhook;
 pub mod etcd;
@@ -15,6 +16,7 @@ pub mod raw;
 pub mod wait;
 pub mod watching;
 
+pub use connection::Connections;
 pub use control_plane::{ControlPlane, Part, Store};
 pub use etcd::Etcd;
 pub use kubectl::Kubectl;
