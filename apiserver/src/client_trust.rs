@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use crate::config::Config;
 use crate::error::Error;
 use crate::pki::Authority;
-use crate::run::certificates;
+use crate::serving::certificates;
 use crate::{bootstrap, files, identity};
 
 const NAMESPACE: &str = "kube-system";

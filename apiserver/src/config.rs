@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use registry::allocation::Ranges;
 
 use crate::options::{ADMISSION_PLUGINS, AuthorizationMode, Options};
+use crate::runtime_config::RuntimeConfig;
 
 /// What [`crate::run()`] works with. Made by [`Options::complete`].
 #[derive(Clone, Debug)]
@@ -12,16 +13,27 @@ pub struct Config {
     options: Options,
     ranges: Ranges,
     authorization_modes: Vec<AuthorizationMode>,
+    runtime_config: RuntimeConfig,
 }
 
 impl Config {
-    pub(crate) fn new(options: Options, ranges: Ranges, authorization_modes: Vec<AuthorizationMode>) -> Self {
-        Self { options, ranges, authorization_modes }
+    pub(crate) fn new(
+        options: Options,
+        ranges: Ranges,
+        authorization_modes: Vec<AuthorizationMode>,
+        runtime_config: RuntimeConfig,
+    ) -> Self {
+        Self { options, ranges, authorization_modes, runtime_config }
     }
 
     /// Who says what a user may do, in order.
     pub fn authorization_modes(&self) -> &[AuthorizationMode] {
         &self.authorization_modes
+    }
+
+    /// Which built-in resources are served.
+    pub(crate) fn runtime_config(&self) -> &RuntimeConfig {
+        &self.runtime_config
     }
 
     /// What services are given addresses and ports of.

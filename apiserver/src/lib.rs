@@ -18,10 +18,13 @@ mod kubernetes_service;
 pub mod options;
 pub mod pki;
 mod run;
+mod runtime_config;
 mod service_accounts;
+mod serving;
 mod store;
 
 pub use config::Config;
+pub use endpoints::version;
 pub use error::Error;
 pub use options::Options;
 pub use run::{Ready, bind, run};

@@ -16,6 +16,7 @@ pub use authentication::AuthenticationOptions;
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::runtime_config::RuntimeConfig;
 
 mod authentication;
 
@@ -101,6 +102,19 @@ pub struct Options {
     /// Port to serve HTTPS on; 0 takes any free one [default: 6443]
     #[arg(long, value_name = "PORT", help_heading = "Serving")]
     pub secure_port: Option<u16>,
+
+    /// Address at which other members of the cluster reach this server; the one it listens on where none is given
+    #[arg(long, value_name = "IP", help_heading = "Serving")]
+    pub advertise_address: Option<IpAddr>,
+
+    /// Host name in URLs that are made for clients, instead of the advertised address
+    #[arg(long, value_name = "NAME", help_heading = "Serving")]
+    pub external_hostname: Option<String>,
+
+    /// Built-in versions and resources to serve or not: <group>/<version>[/<resource>]=true|false, api/all=true|false,
+    /// api/ga, api/beta, api/alpha
+    #[arg(long, value_delimiter = ',', value_name = "NAME=BOOL,...", help_heading = "Serving")]
+    pub runtime_config: Vec<String>,
 
     /// Folder of the embedded store, certificates and kubeconfigs
     #[arg(long, default_value = ".coxswain", value_name = "DIR", help_heading = "Serving")]
@@ -263,7 +277,14 @@ impl Options {
         self.authentication.check()?;
         let ranges = self.ranges()?;
         let modes = self.authorization_modes()?;
-        Ok(Config::new(self, ranges, modes))
+        let runtime_config = RuntimeConfig::parse(&self.runtime_config).map_err(Error::Options)?;
+        let mut options = self;
+        if options.anonymous_auth && modes.contains(&AuthorizationMode::AlwaysAllow) {
+            // Upstream's: nobody is let in unknown where everybody may do everything.
+            tracing::warn!("anonymous requests are not let in with the authorizer AlwaysAllow");
+            options.anonymous_auth = false;
+        }
+        Ok(Config::new(options, ranges, modes, runtime_config))
     }
 
     fn authorization_modes(&self) -> Result<Vec<AuthorizationMode>, Error> {
@@ -310,6 +331,18 @@ impl Options {
             )));
         };
         Ok(Ranges { cluster_ips, node_ports })
+    }
+}
+
+/// A truth value in the forms that Go's `strconv.ParseBool` takes.
+///
+/// # Errors
+/// Go's words.
+pub fn boolean(text: &str) -> Result<bool, String> {
+    match text {
+        "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
+        "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
+        _ => Err(format!("strconv.ParseBool: parsing {text:?}: invalid syntax")),
     }
 }
 

@@ -40,7 +40,7 @@ pub enum Error {
 }
 
 /// A certificate and its private key, PEM.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Pair {
     /// The certificate.
     pub certificate: String,

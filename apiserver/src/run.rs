@@ -15,21 +15,20 @@ use admission::service_account::ServiceAccount;
 use admission::storage_object_in_use_protection::StorageObjectInUseProtection;
 use admission::taint_nodes_by_condition::TaintNodesByCondition;
 use admission::{Chain, Lister, Plugin, webhook};
+use apimachinery::gvk::GroupVersionResource;
 use authentication::token_file::{self, TokenFile};
 use authorization::node::Node;
 use authorization::rbac::Rbac;
 use authorization::{Always, Authorizer, Privileged, Union};
 use endpoints::authentication::Authenticator;
 use endpoints::health::Check;
-use registry::{Known, Registry, Reviewers};
-use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use registry::{Known, Registry, Reviewers, Table};
 use storage::Storage;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::aggregator::{Aggregator, ProxyCertificate};
 use crate::client_trust::{ClientTrust, PROXY_NAME};
@@ -39,6 +38,7 @@ use crate::identity::{ADMIN, OPERATORS};
 use crate::options::AuthorizationMode;
 use crate::pki::{Authority, Leaf, Pair};
 use crate::service_accounts::ServiceAccounts;
+use crate::serving::Serving;
 use crate::{bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store};
 
 /// What a server says when it answers requests.
@@ -75,17 +75,18 @@ pub async fn run(
         ip if ip.is_unspecified() => IpAddr::from([127, 0, 0, 1]),
         ip => ip,
     };
-    let advertised = SocketAddr::new(host, local.port());
-    let url = format!("https://{advertised}");
+    let url = format!("https://{}", SocketAddr::new(host, local.port()));
+    let options = config.options();
+    let advertised = SocketAddr::new(options.advertise_address.unwrap_or(local.ip()), local.port());
 
-    let authority = Authority::open(&config.cert_dir())?;
+    let authority = Arc::new(Authority::open(&config.cert_dir())?);
     let (certificate, own_proxy) = proxy_certificate(&config)?;
     let trust = ClientTrust::open(&config, &authority, own_proxy.as_ref())?;
-    let tls = tls(&config, &authority, host, &trust)?;
-    write_kubeconfigs(&config, &authority, &url)?;
+    let serving = Serving::open(&config, &authority, host, &[])?;
+    let tls = endpoints::tls::server_config(serving.certificate(), Some(trust.certificates()))?;
+    write_kubeconfigs(&config, &authority, &url, serving.loopback_name())?;
 
     let store = store::open(&config).await?;
-    let options = config.options();
     let registry = Registry::new(
         store.clone(),
         registry::Options {
@@ -98,11 +99,21 @@ pub async fn run(
     registry.set_admission(admission_chain(&config, &registry));
     let prepare = |e: apimachinery::StatusError| Error::Prepare(e.to_string());
     bootstrap::create_missing(&registry).await.map_err(prepare)?;
-    kubernetes_service::publish(&registry, local).await.map_err(prepare)?;
+    kubernetes_service::publish(&registry, advertised).await.map_err(prepare)?;
     let crds = crd::Controller::start(registry.clone()).await.map_err(prepare)?;
 
-    let built_in = bootstrap::api_services().map_err(prepare)?;
+    let disabled = disabled(&config, &registry.table())?;
+    let mut built_in = bootstrap::api_services().map_err(prepare)?;
+    let shown = registry.table().without_builtin(&disabled);
+    built_in.retain(|service| {
+        let text = |field: &str| service["spec"][field].as_str().unwrap_or_default();
+        shown.has_version(text("group"), text("version"))
+    });
     let aggregator = Aggregator::start(registry.clone(), certificate, built_in).await.map_err(prepare)?;
+    if !disabled.is_empty() {
+        // What has been made and is followed by now may be of such kinds too.
+        registry.update_table(|table| table.without_builtin(&disabled));
+    }
 
     let mut server = endpoints::Config::new(registry.clone());
     server.aggregation = aggregator.aggregation();
@@ -125,12 +136,16 @@ pub async fn run(
     if options.http2_max_streams_per_connection > 0 {
         server.http2_max_streams_per_connection = options.http2_max_streams_per_connection;
     }
-    server.advertise_address = advertised.to_string();
+    server.advertise_address = match &options.external_hostname {
+        Some(name) => format!("{name}:{}", local.port()),
+        None => SocketAddr::new(options.advertise_address.unwrap_or(host), local.port()).to_string(),
+    };
 
     let tasks = TaskTracker::new();
     tasks.spawn(crds.run(stop.clone()));
     tasks.spawn(trust.publish(registry.clone(), stop.clone()));
     tasks.spawn(aggregator.run(stop.clone()));
+    tasks.spawn(serving.follow(stop.clone()));
     if !options.etcd_compaction_interval.is_zero() {
         tasks.spawn(storage::compactor::run(store.clone(), options.etcd_compaction_interval, stop.clone()));
     }
@@ -143,6 +158,15 @@ pub async fn run(
     stop_caches(&registry).await;
     store.close().await;
     Ok(())
+}
+
+/// The built-in resources that are not to be served.
+fn disabled(config: &Config, table: &Table) -> Result<Vec<GroupVersionResource>, Error> {
+    let disabled = config.runtime_config().disabled(table).map_err(Error::Options)?;
+    for missing in config.runtime_config().missing(table) {
+        warn!("--runtime-config: this server has no {missing}");
+    }
+    Ok(disabled)
 }
 
 /// How long the caches may take to end; nobody reads them any more.
@@ -233,61 +257,16 @@ fn store_check(store: &Arc<dyn Storage>) -> Check {
     })
 }
 
-/// Names under which clients inside and outside a cluster reach a server.
-const SERVING_NAMES: [&str; 7] = [
-    "localhost",
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-    "kubernetes.default.svc.cluster.local",
-    "127.0.0.1",
-    "::1",
-];
-
-fn tls(
+fn write_kubeconfigs(
     config: &Config,
     authority: &Authority,
-    host: IpAddr,
-    trust: &ClientTrust,
-) -> Result<Arc<rustls::ServerConfig>, Error> {
-    let options = config.options();
-    let (chain, key) = match (&options.tls_cert_file, &options.tls_private_key_file) {
-        (Some(certificate), Some(key)) => (
-            certificates(&files::read(certificate)?, &certificate.display().to_string())?,
-            private_key(&files::read(key)?, &key.display().to_string())?,
-        ),
-        _ => {
-            let names = SERVING_NAMES.iter().map(|name| (*name).to_owned());
-            let mut names: Vec<String> = names.chain([host.to_string()]).chain(options.tls_san.clone()).collect();
-            names.dedup();
-            let pair = authority.leaf("apiserver", &Leaf::Server { name: "apiserver", names: &names })?;
-            (certificates(&pair.certificate, "apiserver.crt")?, private_key(&pair.key, "apiserver.key")?)
-        }
-    };
-    Ok(endpoints::tls::server_config(chain, key, trust.certificates())?)
-}
-
-/// The certificates of a PEM text, of which there is to be one at least.
-pub(crate) fn certificates(pem: &str, file: &str) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let problem = |problem: String| Error::Pem { file: file.to_owned(), problem };
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
-    match certificates {
-        Ok(certificates) if certificates.is_empty() => Err(problem("holds no certificate".into())),
-        Ok(certificates) => Ok(certificates),
-        Err(error) => Err(problem(error.to_string())),
-    }
-}
-
-fn private_key(pem: &str, file: &str) -> Result<PrivateKeyDer<'static>, Error> {
-    PrivateKeyDer::from_pem_slice(pem.as_bytes())
-        .map_err(|error| Error::Pem { file: file.to_owned(), problem: error.to_string() })
-}
-
-fn write_kubeconfigs(config: &Config, authority: &Authority, url: &str) -> Result<(), Error> {
+    url: &str,
+    tls_server_name: Option<&str>,
+) -> Result<(), Error> {
     for identity::Identity { file, user, groups } in OPERATORS.into_iter().chain([ADMIN]) {
         let pair: Pair = authority.leaf(file, &Leaf::Client { user, groups })?;
         let path = config.kubeconfig(file);
-        let content = kubeconfig::render(url, authority.certificate(), user, &pair);
+        let content = kubeconfig::render(url, tls_server_name, authority.certificate(), user, &pair);
         if files::read_optional(&path)?.as_deref() != Some(content.as_str()) {
             files::replace(&path, content.as_bytes(), 0o600)?;
         }

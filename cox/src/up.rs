@@ -214,7 +214,7 @@ async fn operate(
     Ok(())
 }
 
-async fn connect(kubeconfig: PathBuf, component: &str) -> Result<Client, Error> {
+pub(crate) async fn connect(kubeconfig: PathBuf, component: &str) -> Result<Client, Error> {
     let options = ClientOptions { kubeconfig: Some(kubeconfig) };
     runtime::client::connect(&options, component).await.map_err(|e| failed(component, &e))
 }
@@ -237,11 +237,11 @@ async fn install(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-fn failed(part: &str, error: &runtime::Error) -> Error {
+pub(crate) fn failed(part: &str, error: &runtime::Error) -> Error {
     Error::Part(part.to_owned(), error.chain().to_string())
 }
 
-fn joined(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
+pub(crate) fn joined(ended: Result<Result<(), Error>, tokio::task::JoinError>) -> Result<(), Error> {
     ended.unwrap_or_else(|error| Err(Error::Part("a part".into(), error.to_string())))
 }
 

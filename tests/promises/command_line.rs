@@ -5,7 +5,8 @@ use std::process::Command;
 use tests::process::{Process, binary};
 use tests::{ControlPlane, Part, Store, on_each_store};
 
-const BINARIES: [&str; 6] = ["cox", "apiserver", "controller-manager", "scheduler", "admission-webhook", "node"];
+const BINARIES: [&str; 7] =
+    ["cox", "apiserver", "kube-apiserver", "controller-manager", "scheduler", "admission-webhook", "node"];
 
 on_each_store!(a_stop_by_signal_loses_nothing_and_the_next_start_serves_the_same_objects);
 
@@ -48,7 +49,7 @@ fn every_binary_explains_itself_and_refuses_a_wrong_flag_in_one_line() {
 
 #[test]
 fn operators_refuse_a_missing_kubeconfig_in_one_line() {
-    for name in &BINARIES[2..] {
+    for name in &BINARIES[3..] {
         let output = Command::new(binary(name)).args(["--kubeconfig", "/nowhere/kubeconfig"]).output().unwrap();
         one_line(name, &output, "/nowhere/kubeconfig");
     }

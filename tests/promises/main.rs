@@ -12,6 +12,7 @@ mod crash;
 mod failover;
 mod history;
 mod hostile_input;
+mod kube_apiserver;
 mod kube_rs;
 mod kubectl_describes;
 mod kubectl_reads;

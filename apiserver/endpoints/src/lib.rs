@@ -28,6 +28,7 @@ mod response;
 mod routes;
 pub mod serve;
 pub mod server;
+pub mod serving_certificate;
 mod streaming;
 mod table;
 pub mod tls;

@@ -7,6 +7,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::*;
 use crate::server::Config;
+use crate::serving_certificate::{ServingCertificate, pair};
 
 /// A running server and what a client needs to reach it.
 struct Fixture {
@@ -25,7 +26,9 @@ fn fixture() -> Fixture {
     let rcgen::CertifiedKey { cert, signing_key } =
         rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
     let key = rustls_pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
-    let tls = crate::tls::server_config(vec![cert.der().clone()], key, Vec::new()).unwrap();
+    let tls =
+        crate::tls::server_config(ServingCertificate::new(pair(vec![cert.der().clone()], key).unwrap(), None), None)
+            .unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(cert.der().clone()).unwrap();

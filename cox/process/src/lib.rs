@@ -35,13 +35,16 @@ impl LogOptions {
 
 /// The command line as `P`; a mistake in it ends the process with one line and status 2.
 pub fn parse<P: Parser>() -> P {
-    P::try_parse().unwrap_or_else(|error| {
-        if !error.use_stderr() {
-            error.exit();
-        }
-        eprintln!("{}: {} (see --help)", P::command().get_name(), one_line(&error.to_string()));
-        std::process::exit(2);
-    })
+    P::try_parse().unwrap_or_else(|error| refuse(P::command().get_name(), &error))
+}
+
+/// Ends the process that goes by `name`: with the help asked for, or with one line and status 2.
+pub fn refuse(name: &str, error: &clap::Error) -> ! {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    eprintln!("{name}: {} (see --help)", one_line(&error.to_string()));
+    std::process::exit(2);
 }
 
 /// The first paragraph of clap's text, without its label.

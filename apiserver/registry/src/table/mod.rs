@@ -8,6 +8,8 @@ mod versions;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use apimachinery::gvk::GroupVersionResource;
+
 use crate::crd::Definition;
 pub use custom_schema::CustomSchema;
 pub use row::{Column, Origin, Row, ScalePaths, SchemaSource, Subresource};
@@ -80,6 +82,11 @@ impl Table {
         &self.groups
     }
 
+    /// Whether a group has a version.
+    pub fn has_version(&self, group: &str, version: &str) -> bool {
+        self.groups.iter().any(|known| known.name == group && known.versions.iter().any(|known| known == version))
+    }
+
     /// Whether the definition of that name has rows.
     pub fn has_crd(&self, name: &str) -> bool {
         self.definitions.contains_key(name)
@@ -107,6 +114,23 @@ impl Table {
 
     fn rows_of_crd(&self, name: &str) -> impl Iterator<Item = &Arc<Row>> {
         self.definitions.get(name).into_iter().flatten().filter_map(|&at| self.rows.get(at))
+    }
+
+    /// This table without these built-in resources, and without the versions and groups in which none is left.
+    pub fn without_builtin(&self, resources: &[GroupVersionResource]) -> Self {
+        let kept = self.rows.iter().filter(|row| row.is_custom() || !resources.contains(&row.gvr));
+        let rows: Vec<Arc<Row>> = kept.cloned().collect();
+        let mut groups = self.groups.clone();
+        for group in &mut groups {
+            group
+                .versions
+                .retain(|version| rows.iter().any(|row| row.gvr.group == group.name && row.gvr.version == *version));
+        }
+        let custom_from = groups.iter().take(self.custom_from).filter(|group| !group.versions.is_empty()).count();
+        groups.retain(|group| !group.versions.is_empty());
+        let mut table = Self::assemble(rows, groups);
+        table.custom_from = custom_from;
+        table
     }
 
     /// This table without the rows of the definition `name`.

@@ -1,14 +1,11 @@
-//! `cox`: the command that starts the control plane, or one part of it.
-
-mod up;
+//! `cox` as a command: the control plane, or one part of it.
 
 use std::process::ExitCode;
 
 use apiserver::command::Command;
 use clap::{Args, Parser, Subcommand};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use crate::up;
 
 #[derive(Parser)]
 #[command(
@@ -51,7 +48,8 @@ struct Operator<O: Args> {
     log: process::LogOptions,
 }
 
-fn main() -> ExitCode {
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
     let Cli { part, up } = process::parse();
     let ignore = || Box::new(|| ());
     match part {
