@@ -51,6 +51,12 @@ impl Config {
         self.options.cert_dir.clone().unwrap_or_else(|| self.options.data_dir.join("pki"))
     }
 
+    /// The private key that signs service account tokens: the one given, or the one that the server makes when it is needed.
+    pub fn service_account_signing_key_file(&self) -> PathBuf {
+        let given = self.options.authentication.service_account_signing_key_file.clone();
+        given.unwrap_or_else(|| self.cert_dir().join("sa.key"))
+    }
+
     /// The embedded store's file.
     pub fn store_file(&self) -> PathBuf {
         self.options.data_dir.join("store.redb")

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use admission::Lister;
 use apimachinery::ObjectExt as _;
 use async_trait::async_trait;
-use authentication::keys::{PrivateKey, PublicKey};
+use authentication::keys::{Algorithm, PrivateKey, PublicKey};
 use authentication::openid::{KEY_SET_PATH, Metadata};
 use authentication::service_account::{Issuer, LAST_USED_LABEL, ServiceAccountTokens, Uses};
 use authentication::{KeyRing, TokenAuthenticator};
@@ -20,9 +20,6 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::error::Error;
 use crate::{files, identity};
-
-/// The file of the signing key that is made where none is given.
-const KEY_FILE: &str = "sa.key";
 
 /// What there is for service accounts.
 pub struct ServiceAccounts {
@@ -40,11 +37,11 @@ impl ServiceAccounts {
             problem: error.to_string(),
         };
         let read = |path: &Path| PrivateKey::from_pem(&files::read(path)?).map_err(|error| unusable(path, &error));
-        let own = config.cert_dir().join(KEY_FILE);
-        let mut keys = match &options.service_account_signing_key_file {
-            Some(path) => KeyRing::new(read(path)?),
-            None if own.exists() => KeyRing::new(read(&own)?),
-            None => KeyRing::made_when_needed(Box::new(move || make(&own))),
+        let signing = config.service_account_signing_key_file();
+        let mut keys = if options.service_account_signing_key_file.is_some() || signing.exists() {
+            KeyRing::new(read(&signing)?)
+        } else {
+            KeyRing::made_when_needed(Box::new(move || make(&signing)))
         };
         if !options.service_account_key_file.is_empty() {
             let mut verifying = Vec::new();
@@ -103,7 +100,7 @@ fn make(path: &Path) -> Result<PrivateKey, String> {
     if path.exists() {
         return open();
     }
-    let (key, pem) = PrivateKey::generate().map_err(|error| error.to_string())?;
+    let (key, pem) = PrivateKey::generate(Algorithm::Rs256).map_err(|error| error.to_string())?;
     let fresh = path.with_extension(format!("key.{}.new", std::process::id()));
     let failed = |error: std::io::Error| format!("cannot write {}: {error}", path.display());
     let mut file =
@@ -162,7 +159,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
 
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(KEY_FILE);
+        let path = folder.path().join("sa.key");
         let made = make(&path).unwrap();
         assert_eq!(make(&path).unwrap().public().id(), made.public().id());
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);

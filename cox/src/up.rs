@@ -65,6 +65,7 @@ impl Options {
         };
         let stable_identity = server.etcd_servers.is_empty();
         let config = server.complete()?;
+        let signing_key = config.service_account_signing_key_file();
 
         // The server stops last, so that the operators can still say goodbye.
         let stop_server = CancellationToken::new();
@@ -83,7 +84,7 @@ impl Options {
 
         let mut operators = JoinSet::new();
         let outcome = tokio::select! {
-            outcome = operate(&mut operators, &data_dir, nodes, &without, stable_identity, &stop) => outcome,
+            outcome = operate(&mut operators, &data_dir, &signing_key, nodes, &without, stable_identity, &stop) => outcome,
             () = stop.cancelled() => Ok(()),
         };
         let outcome = match outcome {
@@ -134,6 +135,7 @@ fn listen(options: &apiserver::Options) -> Result<TcpListener, Error> {
 async fn operate(
     operators: &mut JoinSet<Result<(), Error>>,
     data_dir: &Path,
+    signing_key: &Path,
     nodes: u32,
     without: &[String],
     stable_identity: bool,
@@ -179,7 +181,11 @@ async fn operate(
     }
     if wanted("controller-manager") {
         let from = ClientOptions { kubeconfig: Some(config::kubeconfig(data_dir, "controller-manager")) };
-        let options = controllers::Options { leader_election: election(), ..controllers::Options::default() };
+        let options = controllers::Options {
+            leader_election: election(),
+            service_account_private_key_file: Some(signing_key.to_owned()),
+            ..controllers::Options::default()
+        };
         let run = controllers::run(
             options.with_authorities_of(&from).await.map_err(|e| failed("controller-manager", &e))?,
             client("controller-manager").await?,

@@ -71,7 +71,7 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;
-    use crate::keys;
+    use crate::keys::Algorithm;
 
     #[tokio::test]
     async fn a_key_is_made_once_and_when_it_is_needed() {
@@ -79,7 +79,7 @@ mod tests {
         let counted = made.clone();
         let ring = KeyRing::made_when_needed(Box::new(move || match counted.fetch_add(1, Ordering::SeqCst) {
             0 => Err("the disk is full".to_owned()),
-            _ => Ok(keys::testing::new()),
+            _ => Ok(PrivateKey::generate(Algorithm::Es256).unwrap().0),
         }));
         assert_eq!(ring.verifying().count(), 0);
         assert_eq!(ring.published().await.err().as_deref(), Some("the disk is full"));

@@ -85,11 +85,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::keys;
+    use crate::keys::{Algorithm, PrivateKey};
 
     #[tokio::test]
     async fn the_documents_name_the_issuer_its_keys_and_how_they_sign() {
-        let keys = Arc::new(KeyRing::new(keys::testing::new()));
+        let keys = Arc::new(KeyRing::new(PrivateKey::generate(Algorithm::Es256).unwrap().0));
         let of = Metadata::new("https://issuer.example", "https://server/openid/v1/jwks", keys).unwrap();
         let configuration: Value = serde_json::from_slice(&of.configuration().await.unwrap()).unwrap();
         assert_eq!(

@@ -5,7 +5,8 @@ use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{
-    ConfigMap, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, ServiceAccount,
+    ConfigMap, Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod, ReplicationController, Secret,
+    ServiceAccount,
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::api::storage::v1::VolumeAttributesClass;
@@ -15,7 +16,7 @@ use kube::{Api, Client, Resource};
 use runtime::Informer;
 use tokio::task::JoinSet;
 
-use crate::{controller_ref, root_ca, service_account};
+use crate::{controller_ref, root_ca, service_account, service_account_token};
 
 /// The index of a workload kind by namespace.
 pub const BY_NAMESPACE: usize = 0;
@@ -28,6 +29,9 @@ pub const PODS_BY_NODE: usize = 1;
 /// The index of Pods by their namespace.
 pub const PODS_BY_NAMESPACE: usize = 2;
 
+/// The index of secrets with tokens by their namespace.
+pub const TOKEN_SECRETS_BY_NAMESPACE: usize = 0;
+
 /// The informers. Only those that a controller asked for are run.
 pub struct Informers {
     client: Client,
@@ -38,6 +42,8 @@ pub struct Informers {
     leases: Option<Informer<Lease>>,
     default_service_accounts: Option<Informer<PartialObjectMeta<ServiceAccount>>>,
     root_ca_config_maps: Option<Informer<ConfigMap>>,
+    service_accounts: Option<Informer<PartialObjectMeta<ServiceAccount>>>,
+    token_secrets: Option<Informer<Secret>>,
     claims: Option<Informer<PartialObjectMeta<PersistentVolumeClaim>>>,
     volumes: Option<Informer<PartialObjectMeta<PersistentVolume>>>,
     volume_attributes_classes: Option<Informer<PartialObjectMeta<VolumeAttributesClass>>>,
@@ -60,6 +66,8 @@ impl Informers {
             leases: None,
             default_service_accounts: None,
             root_ca_config_maps: None,
+            service_accounts: None,
+            token_secrets: None,
             claims: None,
             volumes: None,
             volume_attributes_classes: None,
@@ -117,6 +125,19 @@ impl Informers {
         let client = &self.client;
         let config = Config::default().fields(&format!("metadata.name={}", root_ca::NAME));
         self.root_ca_config_maps.get_or_insert_with(|| Informer::new(Api::all(client.clone()), config, &[]))
+    }
+
+    /// All ServiceAccounts, metadata alone.
+    pub fn service_accounts(&mut self) -> &mut Informer<PartialObjectMeta<ServiceAccount>> {
+        let client = &self.client;
+        self.service_accounts.get_or_insert_with(|| Informer::new(Api::all(client.clone()), Config::default(), &[]))
+    }
+
+    /// The Secrets with tokens of service accounts, by namespace.
+    pub fn token_secrets(&mut self) -> &mut Informer<Secret> {
+        let client = &self.client;
+        let config = Config::default().fields(&format!("type={}", service_account_token::TYPE));
+        self.token_secrets.get_or_insert_with(|| Informer::new(Api::all(client.clone()), config, &[namespace_of]))
     }
 
     /// ReplicationControllers, by namespace.
@@ -182,6 +203,8 @@ impl Informers {
         self.leases.map(|informer| watches.spawn(informer.run()));
         self.default_service_accounts.map(|informer| watches.spawn(informer.run()));
         self.root_ca_config_maps.map(|informer| watches.spawn(informer.run()));
+        self.service_accounts.map(|informer| watches.spawn(informer.run()));
+        self.token_secrets.map(|informer| watches.spawn(informer.run()));
         self.claims.map(|informer| watches.spawn(informer.run()));
         self.volumes.map(|informer| watches.spawn(informer.run()));
         self.volume_attributes_classes.map(|informer| watches.spawn(informer.run()));

@@ -21,6 +21,7 @@ mod pod_template_hash;
 pub mod replication;
 pub mod root_ca;
 pub mod service_account;
+pub mod service_account_token;
 pub mod storage_protection;
 pub mod ttl_after_finished;
 
@@ -90,6 +91,12 @@ async fn control(context: Context, options: Options) -> Result<(), Error> {
     }
     if options.runs("clusterrole-aggregation") {
         controllers.push(cluster_role_aggregation::controller(&context, &mut informers).boxed());
+    }
+    if options.runs("serviceaccount-token")
+        && let Some(key_file) = options.service_account_private_key_file.clone()
+    {
+        let root_ca = options.root_ca()?;
+        controllers.push(service_account_token::controller(&context, &mut informers, key_file, root_ca).boxed());
     }
     if options.runs("deployment") {
         controllers.push(deployment::controller(&context, &mut informers, options.concurrent_deployment_syncs).boxed());

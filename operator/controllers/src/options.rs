@@ -13,7 +13,7 @@ pub struct Options {
     /// Controllers to run: `*` all, `name` that one, `-name` not that one.
     /// They are app, clusterrole-aggregation, deployment, garbage-collector, job, namespace, node-lifecycle,
     /// pod-garbage-collector, replicaset, replicationcontroller, root-ca-cert-publisher, serviceaccount,
-    /// storage-protection, ttl-after-finished.
+    /// serviceaccount-token, storage-protection, ttl-after-finished.
     #[arg(long, value_name = "NAMES", value_delimiter = ',', default_value = "*", allow_hyphen_values = true)]
     pub controllers: Vec<String>,
     /// How long a node's Lease may go without renewal before the node is marked unhealthy.
@@ -23,6 +23,10 @@ pub struct Options {
     /// kubeconfig.
     #[arg(long, value_name = "FILE")]
     pub root_ca_file: Option<PathBuf>,
+    /// The private key (PEM) that signs tokens kept in secrets, one that the API server verifies with; without it, there are
+    /// none.
+    #[arg(long, value_name = "FILE")]
+    pub service_account_private_key_file: Option<PathBuf>,
     /// The kubeconfig's authorities.
     #[arg(skip)]
     pub kubeconfig_ca: Option<Arc<str>>,
@@ -64,6 +68,7 @@ impl Default for Options {
             controllers: vec!["*".into()],
             node_monitor_grace_period: Duration::from_secs(50),
             root_ca_file: None,
+            service_account_private_key_file: None,
             kubeconfig_ca: None,
             concurrent_app_syncs: 8,
             concurrent_gc_syncs: 20,
@@ -80,7 +85,7 @@ impl Default for Options {
 }
 
 /// The controllers there are.
-pub const CONTROLLERS: [&str; 14] = [
+pub const CONTROLLERS: [&str; 15] = [
     "app",
     "clusterrole-aggregation",
     "deployment",
@@ -93,6 +98,7 @@ pub const CONTROLLERS: [&str; 14] = [
     "replicationcontroller",
     "root-ca-cert-publisher",
     "serviceaccount",
+    "serviceaccount-token",
     "storage-protection",
     "ttl-after-finished",
 ];

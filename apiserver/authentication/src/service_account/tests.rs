@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::jws;
 use crate::key_ring::KeyRing;
-use crate::keys;
+use crate::keys::{Algorithm, PrivateKey};
 use crate::token::TokenAuthenticator as _;
 
 /// The objects there are.
@@ -71,7 +71,7 @@ impl Setting {
     fn new() -> Self {
         let there = Arc::new(There::default());
         there.put("serviceaccounts", object("ns", "bot", "u1"));
-        let keys = Arc::new(KeyRing::new(keys::testing::new()));
+        let keys = Arc::new(KeyRing::new(PrivateKey::generate(Algorithm::Es256).unwrap().0));
         let audiences = vec![US.to_owned()];
         Self {
             issuer: Issuer::new(US, keys.clone(), audiences.clone()),

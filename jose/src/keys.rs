@@ -248,16 +248,27 @@ impl PrivateKey {
         sections(pem).find_map(|(kind, der)| Self::from_section(kind, &der)).ok_or(Error::NoKey("private"))
     }
 
-    /// A new RSA key of 2048 bits, and its PEM (PKCS#8). Takes a while: to be called where that disturbs nobody.
+    /// A new key for an algorithm, and its PEM (PKCS#8). RSA keys are of 2048 bits and take a while: to be made where that
+    /// disturbs nobody.
     ///
     /// # Errors
     /// The library refused.
-    pub fn generate() -> Result<(Self, String), Error> {
+    pub fn generate(algorithm: Algorithm) -> Result<(Self, String), Error> {
         let refused = |_| Error::Crypto("be made");
-        let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(refused)?;
-        let der: Pkcs8V1Der<'_> = pair.as_der().map_err(refused)?;
-        let text = pem::encode("PRIVATE KEY", der.as_ref());
-        Ok((Self::new(Pair::Rsa(pair)).ok_or(Error::Crypto("be made"))?, text))
+        let (pair, der) = match CURVES.iter().find(|curve| curve.algorithm == algorithm) {
+            None => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(refused)?;
+                let der: Pkcs8V1Der<'_> = pair.as_der().map_err(refused)?;
+                (Pair::Rsa(pair), der.as_ref().to_vec())
+            }
+            Some(curve) => {
+                let pair = EcdsaKeyPair::generate(curve.signing).map_err(refused)?;
+                let der = pair.to_pkcs8v1().map_err(refused)?.as_ref().to_vec();
+                (Pair::Ecdsa(pair), der)
+            }
+        };
+        let text = pem::encode("PRIVATE KEY", &der);
+        Ok((Self::new(pair).ok_or(Error::Crypto("be made"))?, text))
     }
 
     fn from_section(kind: SectionKind, der: &[u8]) -> Option<Self> {
@@ -321,18 +332,10 @@ pub(crate) mod testing {
 
     use super::*;
 
-    static KEYS: LazyLock<Vec<PrivateKey>> =
-        LazyLock::new(|| std::iter::once(PrivateKey::generate().unwrap().0).chain(CURVES.iter().map(of)).collect());
-
-    fn of(curve: &Curve) -> PrivateKey {
-        let pair = EcdsaKeyPair::generate(curve.signing).unwrap();
-        PrivateKey::from_pem(&pem::encode("PRIVATE KEY", pair.to_pkcs8v1().unwrap().as_ref())).unwrap()
-    }
-
-    /// A new key of the kind that is made fastest.
-    pub fn new() -> PrivateKey {
-        of(&CURVES[0])
-    }
+    static KEYS: LazyLock<Vec<PrivateKey>> = LazyLock::new(|| {
+        let all = [Algorithm::Rs256, Algorithm::Es256, Algorithm::Es384, Algorithm::Es512];
+        all.map(|algorithm| PrivateKey::generate(algorithm).unwrap().0).into()
+    });
 
     pub fn all() -> &'static [PrivateKey] {
         &KEYS
@@ -345,7 +348,7 @@ mod tests {
 
     #[test]
     fn a_key_that_was_made_is_read_back_and_says_what_it_is() {
-        let (key, pem) = PrivateKey::generate().unwrap();
+        let (key, pem) = PrivateKey::generate(Algorithm::Rs256).unwrap();
         assert_eq!(PrivateKey::from_pem(&pem).unwrap().public().id(), key.public().id());
         let read = PublicKey::all_from_pem(&pem).unwrap();
         let jwk = serde_json::to_value(read[0].jwk()).unwrap();
