@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used)] // in a test, a failure is a panic
 
+pub mod aggregated_server;
 pub mod authority;
 pub mod connection;
 pub mod control_plane;

@@ -30,7 +30,12 @@ pub(crate) async fn route(
     connection: &Connection,
 ) -> Result<Response<Body>, StatusError> {
     let known = server.config.aggregation.snapshot();
-    if let Some(service) = known.remote_of(&exchange.info.path)
+    // A version's resources, and the document that describes them.
+    let elsewhere = match exchange.info.path.strip_prefix("/openapi/v3/") {
+        Some(document) => known.remote_of_document(document),
+        None => known.remote_of(&exchange.info.path),
+    };
+    if let Some(service) = elsewhere
         && let Some(remote) = &service.remote
     {
         return Ok(proxy(service, remote, exchange, &user, body, connection).await);

@@ -126,12 +126,21 @@ pub(super) async fn watch_over(registry: Arc<Registry>, server: Arc<Server>, mut
         };
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
+            () = missed(&server), if failures == 0 => {}
             changed = service.changed() => if changed.is_err() { return },
             change = events.receive() => {
                 change.apply(&server.reference, &mut known);
                 locate(&server, &known);
             }
         }
+    }
+}
+
+/// Returns when a client's request did not reach a server.
+async fn missed(server: &Server) {
+    match &server.backend {
+        Ok(backend) => backend.missed().await,
+        Err(_) => std::future::pending().await,
     }
 }
 

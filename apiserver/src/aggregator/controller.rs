@@ -2,17 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::StatusError;
-use endpoints::aggregation::discovery::Version;
 use endpoints::aggregation::{Aggregation, ApiService, Remote};
 use registry::{Registry, Served};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
@@ -20,7 +17,7 @@ use super::backends::{Backends, Reference, Server};
 use super::certificate::ProxyCertificate;
 use super::condition::{self, Available};
 use super::registration::{self, Current};
-use super::{availability, discovery};
+use super::{availability, inquiry};
 use crate::informer::{self, Change, Selection};
 
 /// Follows the APIServices; see the module above.
@@ -151,6 +148,7 @@ impl Aggregator {
                 // What it serves is asked anew, but not forgotten until then.
                 let before = known.get(&name).and_then(|before| before.remote.as_ref());
                 remote.served = before.and_then(|before| before.served.clone());
+                remote.described = before.and_then(|before| before.described.clone());
             }
             known.put(Arc::new(described));
         });
@@ -179,48 +177,10 @@ impl Aggregator {
         let (object, changes) = watch::channel(service);
         let mut tasks = JoinSet::new();
         tasks.spawn(availability::watch_over(self.registry.clone(), server.clone(), changes.clone()));
-        tasks.spawn(discover(self.aggregation.clone(), server.clone(), changes));
+        tasks.spawn(inquiry::discover(self.aggregation.clone(), server.clone(), changes.clone()));
+        tasks.spawn(inquiry::describe(self.aggregation.clone(), server.clone(), changes));
         self.remotes.insert(name.to_owned(), Followed { server, object, _tasks: tasks });
     }
-}
-
-/// Keeps what another server says it serves in an APIService's group and version.
-async fn discover(aggregation: Arc<Aggregation>, server: Arc<Server>, mut service: watch::Receiver<Arc<Value>>) {
-    let mut wait = Duration::ZERO;
-    let mut retry = discovery::RETRY;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            changed = service.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                retry = discovery::RETRY;
-            }
-        }
-        let current = service.borrow_and_update().clone();
-        let text = |field: &str| current["spec"][field].as_str().unwrap_or_default();
-        let (found, answered) = discovery::version(&server, text("group"), text("version"), Instant::now()).await;
-        publish(&aggregation, current.name(), Arc::new(found));
-        wait = if answered { discovery::REFRESH } else { retry };
-        retry = if answered { discovery::RETRY } else { discovery::REFRESH.min(retry.saturating_mul(2)) };
-    }
-}
-
-fn publish(aggregation: &Aggregation, name: &str, served: Arc<Version>) {
-    let said = |remote: &Remote| remote.served.as_ref() == Some(&served);
-    let known = aggregation.snapshot();
-    if known.get(name).and_then(|service| service.remote.as_ref()).is_none_or(said) {
-        return;
-    }
-    aggregation.update(|known| {
-        let Some(service) = known.get(name) else { return };
-        let mut changed = ApiService::clone(service);
-        if let Some(remote) = &mut changed.remote {
-            remote.served = Some(served.clone());
-            known.put(Arc::new(changed));
-        }
-    });
 }
 
 /// An APIService as requests are routed by it.
@@ -236,6 +196,7 @@ fn described(service: &Value, server: Option<&Server>) -> ApiService {
             backend: server.backend.clone(),
             available: condition::is_available(service),
             served: None,
+            described: None,
         }),
     }
 }

@@ -14,10 +14,6 @@ use tokio::time::Instant;
 
 use super::backends::Server;
 
-/// How often a server is asked again.
-pub(super) const REFRESH: Duration = Duration::from_secs(60);
-/// One that does not answer is asked again after this long, then twice as long and so on, up to [`REFRESH`].
-pub(super) const RETRY: Duration = Duration::from_millis(500);
 /// An answer may take this long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -105,7 +101,7 @@ async fn resources(server: &Server, group: &str, version: &str) -> Result<Versio
     listed(version, &answer.body)
 }
 
-async fn get(server: &Server, path: &str, user: &UserInfo, headers: HeaderMap) -> Result<Answer, String> {
+pub(super) async fn get(server: &Server, path: &str, user: &UserInfo, headers: HeaderMap) -> Result<Answer, String> {
     let backend: &Arc<Backend> = server.backend.as_ref().map_err(Clone::clone)?;
     let address = backend.address().await?;
     match tokio::time::timeout(PATIENCE, backend.get(&address, path, user, headers)).await {

@@ -20,7 +20,7 @@ use parking_lot::Mutex;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio_rustls::TlsConnector;
 
 use super::headers;
@@ -72,6 +72,7 @@ pub struct Backend {
     connections: Mutex<Vec<Arc<Connections>>>,
     /// `None` until it was looked for.
     addresses: watch::Sender<Option<Result<Vec<Address>, String>>>,
+    missed: Notify,
 }
 
 impl fmt::Debug for Backend {
@@ -121,6 +122,7 @@ impl Backend {
             upgrading: Arc::new(upgrading),
             connections: Mutex::default(),
             addresses: watch::Sender::new(None),
+            missed: Notify::new(),
         })
     }
 
@@ -141,6 +143,16 @@ impl Backend {
             Some(Err(why)) => Err(why.clone()),
             None => Err("the service was not looked up yet".to_owned()),
         }
+    }
+
+    /// Returns when a client's request did not reach it, or has not since this was last asked.
+    pub async fn missed(&self) {
+        self.missed.notified().await;
+    }
+
+    /// A client's request did not reach it.
+    pub(crate) fn miss(&self) {
+        self.missed.notify_one();
     }
 
     /// Sends a request on and answers as soon as the head of the answer is there. Its URI names path and query alone.

@@ -7,6 +7,7 @@
 mod backend;
 pub mod discovery;
 mod headers;
+pub mod openapi;
 pub(crate) mod proxy;
 mod tls;
 
@@ -43,6 +44,8 @@ pub struct Remote {
     pub available: bool,
     /// What it serves in this group and version, as far as it said.
     pub served: Option<Arc<discovery::Version>>,
+    /// How it describes that, as far as it did.
+    pub described: Option<Arc<openapi::Descriptions>>,
 }
 
 /// All APIServices at a moment.
@@ -88,6 +91,20 @@ impl Snapshot {
     /// The APIService of that name.
     pub fn get(&self, name: &str) -> Option<&Arc<ApiService>> {
         self.services.get(name)
+    }
+
+    /// The APIService of another server to which a version's document of OpenAPI v3 belongs, by its path below
+    /// `/openapi/v3/`.
+    pub(crate) fn remote_of_document(&self, path: &str) -> Option<&Arc<ApiService>> {
+        self.remotes.get(path.strip_prefix("apis/")?)
+    }
+
+    /// The descriptions of what others serve, with the APIServices that say so, by their priorities.
+    pub(crate) fn descriptions(&self) -> Vec<(Arc<ApiService>, Arc<openapi::Descriptions>)> {
+        let described = |of: &Arc<ApiService>| of.remote.as_ref()?.described.clone();
+        let mut all: Vec<_> = self.remotes.values().filter_map(|of| Some((of.clone(), described(of)?))).collect();
+        all.sort_by_cached_key(|(of, _)| (-of.group_priority, -of.version_priority, of.name()));
+        all
     }
 
     /// The APIService of another server to which a path belongs: `/apis/<group>/<version>` and what is below it, for the
@@ -161,7 +178,7 @@ mod tests {
     #[test]
     fn a_path_belongs_to_another_server_by_group_and_version_exactly() {
         let remote = |group: &str, version: &str| {
-            let remote = Remote { backend: Err("not reached".into()), available: true, served: None };
+            let remote = Remote { backend: Err("not reached".into()), available: true, served: None, described: None };
             let (group, version) = (group.to_owned(), version.to_owned());
             Arc::new(ApiService { group, version, group_priority: 1, version_priority: 1, remote: Some(remote) })
         };

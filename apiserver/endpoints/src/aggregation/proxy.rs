@@ -46,6 +46,8 @@ pub(crate) async fn proxy(
         false => answered.await,
     };
     answered.unwrap_or_else(|failure| {
+        // Whoever watches over it need not wait to hear of it.
+        backend.miss();
         tracing::debug!(service = service.name(), path = exchange.info.path, %failure, "a backend did not answer");
         refused(StatusCode::SERVICE_UNAVAILABLE, &failure.0)
     })

@@ -130,7 +130,7 @@ mod tests {
     fn service(name: &str, priorities: (i64, i64), serves: Option<&str>) -> Arc<ApiService> {
         let (version, group) = name.split_once('.').unwrap();
         let served = serves.map(|version| Arc::new(Version { version: version.to_owned(), ..Version::default() }));
-        let remote = serves.map(|_| Remote { backend: Err(String::new()), available: false, served });
+        let remote = serves.map(|_| Remote { backend: Err(String::new()), available: false, served, described: None });
         let (group, version) = (group.to_owned(), version.to_owned());
         Arc::new(ApiService { group, version, group_priority: priorities.0, version_priority: priorities.1, remote })
     }

@@ -14,8 +14,10 @@ use sha2::{Digest, Sha512};
 
 use super::compressed::{Document, Piece};
 use super::shared::Made;
-use super::v2::{self, Described, Part};
+use super::v2::{self, Described};
 use super::{operations, v3};
+use crate::aggregation::ApiService;
+use crate::aggregation::openapi::{Descriptions, Part};
 
 /// What documents are made by: a part of every hash, as clients keep a document as long as its hash stays.
 const EDITION: &str = concat!(env!("CARGO_PKG_VERSION"), "-3");
@@ -27,13 +29,27 @@ pub(crate) struct Cache(Mutex<Newest>);
 #[derive(Default)]
 struct Newest {
     table: Option<Arc<Table>>,
-    /// Those of `table`.
+    others: Others,
+    /// Those of both.
     documents: Arc<Made<Arc<Documents>>>,
     /// The last that there were, of whichever table.
     before: Option<Arc<Documents>>,
 }
 
-/// Everything under `/openapi` for one table.
+/// What another server serves, and how it describes it.
+type Other = (Arc<ApiService>, Arc<Descriptions>);
+/// Those of all other servers.
+pub(super) type Others = Vec<Other>;
+
+/// Whether the same is said of the same.
+fn same(some: &Others, others: &Others) -> bool {
+    let same = |(one, other): (&Other, &Other)| {
+        one.0.group == other.0.group && one.0.version == other.0.version && Arc::ptr_eq(&one.1, &other.1)
+    };
+    some.len() == others.len() && some.iter().zip(others).all(same)
+}
+
+/// Everything under `/openapi` for one table and what others serve.
 pub(super) struct Documents {
     title: v3::Title,
     /// The index of v3, and its hash: upstream's, SHA-512 in capital hexadecimal.
@@ -42,6 +58,8 @@ pub(super) struct Documents {
     versions: BTreeMap<String, Arc<Version>>,
     /// The built-in rows, then each custom one.
     described: Arc<[Described]>,
+    /// The parts of v2 that others make.
+    others: Arc<[Part]>,
     v2: Made<Document>,
     v2_proto: Made<Document>,
 }
@@ -55,21 +73,27 @@ pub(super) struct Version {
 }
 
 impl Cache {
-    /// The documents of a table.
+    /// The documents of a table and what others serve.
     ///
     /// # Errors
     /// 500 if they cannot be made.
-    pub(super) async fn of(&self, table: &Arc<Table>, title: v3::Title) -> Result<Arc<Documents>, StatusError> {
+    pub(super) async fn of(
+        &self,
+        table: &Arc<Table>,
+        others: Others,
+        title: v3::Title,
+    ) -> Result<Arc<Documents>, StatusError> {
         let (made, before) = {
             let mut newest = self.0.lock();
-            if newest.table.as_ref().is_none_or(|known| !Arc::ptr_eq(known, table)) {
+            if newest.table.as_ref().is_none_or(|known| !Arc::ptr_eq(known, table)) || !same(&newest.others, &others) {
                 newest.table = Some(table.clone());
+                newest.others.clone_from(&others);
                 newest.documents = Arc::default();
             }
             (newest.documents.clone(), newest.before.clone())
         };
         let table = table.clone();
-        let documents = made.get(move || Arc::new(Documents::new(&table, title, before.as_deref()))).await?;
+        let documents = made.get(move || Arc::new(Documents::new(&table, &others, title, before.as_deref()))).await?;
         let mut newest = self.0.lock();
         if Arc::ptr_eq(&newest.documents, &made) {
             newest.before = Some(documents.clone());
@@ -79,7 +103,7 @@ impl Cache {
 }
 
 impl Documents {
-    fn new(table: &Table, title: v3::Title, before: Option<&Self>) -> Self {
+    fn new(table: &Table, others: &Others, title: v3::Title, before: Option<&Self>) -> Self {
         let mut rows: BTreeMap<String, Vec<Arc<Row>>> = BTreeMap::new();
         for row in table.rows() {
             rows.entry(operations::version_path(row)).or_default().push(row.clone());
@@ -92,18 +116,23 @@ impl Documents {
                 (path, version)
             })
             .collect();
-        let paths: BTreeMap<&String, Value> = versions
-            .iter()
-            .map(|(path, version)| {
-                (path, json!({ "serverRelativeURL": format!("/openapi/v3/{path}?hash={}", version.hash) }))
-            })
-            .collect();
+        let here = versions.iter().map(|(path, version)| {
+            let url = format!("/openapi/v3/{path}?hash={}", version.hash);
+            (path.clone(), json!({ "serverRelativeURL": url }))
+        });
+        // What another server answers is described by it.
+        let elsewhere = others.iter().filter_map(|(of, described)| {
+            let path = format!("apis/{}/{}", of.group, of.version);
+            Some((path, json!({ "serverRelativeURL": described.v3.as_ref()? })))
+        });
+        let paths: BTreeMap<String, Value> = here.chain(elsewhere).collect();
         let index = json!({ "paths": paths }).to_string();
         Self {
             title,
             index: (index.clone().into(), hex(&Sha512::digest(index))),
             versions,
             described: described(table, before),
+            others: others.iter().filter_map(|(_, described)| described.v2.clone()).collect(),
             v2: Made::default(),
             v2_proto: Made::default(),
         }
@@ -123,26 +152,29 @@ impl Documents {
 
     /// The hash of the document of v2, as JSON or as gnostic's message.
     pub(super) fn v2_hash(&self, proto: bool) -> String {
-        hex(&Sha512::digest(format!("v2 {proto} {}", self.index.1)))
+        let mut digest = Sha512::new();
+        digest.update(format!("v2 {proto} {}", self.index.1));
+        self.others.iter().for_each(|part| digest.update(&part.hash));
+        hex(&digest.finalize())
     }
 
     /// The document of v2, as JSON.
     pub(super) async fn v2(&self) -> Result<Document, StatusError> {
-        let (all, title) = (self.described.clone(), self.title.clone());
-        self.v2.get(move || v2::json(&all, &title)).await
+        let (all, others, title) = (self.described.clone(), self.others.clone(), self.title.clone());
+        self.v2.get(move || v2::json(&all, &others, &title)).await
     }
 
     /// The document of v2 as gnostic's message.
     pub(super) async fn v2_proto(&self) -> Result<Document, StatusError> {
-        let (all, title) = (self.described.clone(), self.title.clone());
-        self.v2_proto.get(move || v2::message(&all, &title)).await
+        let (all, others, title) = (self.described.clone(), self.others.clone(), self.title.clone());
+        self.v2_proto.get(move || v2::message(&all, &others, &title)).await
     }
 }
 
 /// The rows of a table with their parts of v2, those that are known as they are.
 fn described(table: &Table, before: Option<&Documents>) -> Arc<[Described]> {
     let known = before.map_or(&[][..], |before| &before.described);
-    let known_rows: HashMap<*const Row, &Arc<Part>> =
+    let known_rows: HashMap<*const Row, &Arc<v2::Part>> =
         known.iter().filter_map(|known| Some((Arc::as_ptr(known.rows.first()?), &known.part))).collect();
     let (custom, builtin): (Vec<Arc<Row>>, Vec<_>) = table.rows().iter().cloned().partition(|row| row.is_custom());
     let rows = std::iter::once(builtin).chain(custom.into_iter().map(|row| vec![row]));
@@ -212,14 +244,17 @@ mod tests {
     async fn what_has_not_changed_is_not_made_again() {
         let cache = Cache::default();
         let table = Arc::new(Table::builtin());
-        let before = cache.of(&table, title()).await.unwrap();
-        assert!(Arc::ptr_eq(&before, &cache.of(&table, title()).await.unwrap()), "one table, one set of documents");
+        let before = cache.of(&table, Vec::new(), title()).await.unwrap();
+        assert!(
+            Arc::ptr_eq(&before, &cache.of(&table, Vec::new(), title()).await.unwrap()),
+            "one table, one set of documents"
+        );
         let apps = before.version("apis/apps/v1").unwrap();
         let document = before.v3(apps).await.unwrap();
         let whole = before.v2().await.unwrap();
 
         // Another table with the same rows, as after a definition came and went.
-        let after = cache.of(&Arc::new((*table).clone()), title()).await.unwrap();
+        let after = cache.of(&Arc::new((*table).clone()), Vec::new(), title()).await.unwrap();
         assert!(!Arc::ptr_eq(&before, &after));
         assert_eq!(after.index.1, before.index.1);
         let kept = after.version("apis/apps/v1").unwrap().document.ready().expect("the document is made again");
@@ -238,10 +273,10 @@ mod tests {
         };
         let cache = Cache::default();
         let one = Table::builtin().with_crd("ones.example.com", rows("ones"));
-        let before = cache.of(&Arc::new(one.clone()), title()).await.unwrap();
+        let before = cache.of(&Arc::new(one.clone()), Vec::new(), title()).await.unwrap();
         let (mut first, mut proto) = (before.v2().await.unwrap(), before.v2_proto().await.unwrap());
         for two in [one.with_crd("twos.example.com", rows("twos")), one] {
-            let documents = cache.of(&Arc::new(two.clone()), title()).await.unwrap();
+            let documents = cache.of(&Arc::new(two.clone()), Vec::new(), title()).await.unwrap();
             let whole = documents.v2().await.unwrap();
             // The built-in kinds and the first definition, each with definitions and paths.
             assert_eq!(whole.shared_pieces(&first), 4);

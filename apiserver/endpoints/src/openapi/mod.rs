@@ -29,7 +29,8 @@ const PROTO: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 /// Answers a path under `/openapi`.
 pub(crate) async fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Body>, StatusError> {
     let title = v3::Title { version: server.config.version.git_version.clone() };
-    let documents = server.openapi.of(&server.config.registry.table(), title).await?;
+    let others = server.config.aggregation.snapshot().descriptions();
+    let documents = server.openapi.of(&server.config.registry.table(), others, title).await?;
     let gzip = response::accepts_gzip(&exchange.parts.headers);
     let path = exchange.info.path.trim_end_matches('/');
     if path == "/openapi/v3" {

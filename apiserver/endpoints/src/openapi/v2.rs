@@ -1,6 +1,7 @@
 //! The document in OpenAPI v2 (Swagger), for clients that know no other. It is put together from parts: one of all built-in
 //! kinds, and one of each custom resource in each version, which is made again only when that changes.
 
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use registry::Row;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::compressed::{Document, Piece};
 use super::operations::{self, Operation};
 use super::{proto, schemas, v3};
+use crate::aggregation::openapi as aggregation;
 
 /// What rows add to the document.
 #[derive(Default)]
@@ -50,9 +52,11 @@ impl Described {
 
     /// The members of an object, which follow others where they are a custom resource's.
     fn members(&self, map: Map<String, Value>) -> Arc<Piece> {
+        if self.is_custom() {
+            return following(map);
+        }
         let text = Value::Object(map).to_string();
-        let members = text.get(1..text.len() - 1).unwrap_or_default();
-        if self.is_custom() { Piece::new(format!(",{members}").as_bytes()) } else { Piece::new(members.as_bytes()) }
+        Piece::new(text.get(1..text.len() - 1).unwrap_or_default().as_bytes())
     }
 
     fn proto(&self) -> Arc<Piece> {
@@ -60,24 +64,54 @@ impl Described {
     }
 }
 
-/// The document as JSON. The part of the built-in kinds comes first.
-pub(super) fn json(all: &[Described], title: &v3::Title) -> Document {
+/// What others add to the document, each beside what is there before it.
+fn beside(all: &[Described], others: &[aggregation::Part]) -> Vec<aggregation::Part> {
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let mut there: Map<String, Value> = all.iter().flat_map(Described::definitions).collect();
+    let rows = all.iter().flat_map(|described| &described.rows);
+    let mut taken: HashSet<String> = rows.flat_map(|row| operations::of(row)).map(|path| path.path).collect();
+    let mut add = |part: &aggregation::Part| {
+        let mut part = part.beside(|name| there.get(name));
+        part.paths.retain(|path, _| taken.insert(path.clone()));
+        there.extend(part.definitions.iter().map(|(name, value)| (name.clone(), value.clone())));
+        part
+    };
+    others.iter().map(&mut add).collect()
+}
+
+/// The members of an object, behind others.
+fn following(map: Map<String, Value>) -> Arc<Piece> {
+    let text = Value::Object(map).to_string();
+    let members = text.get(1..text.len() - 1).unwrap_or_default();
+    let comma = if members.is_empty() { "" } else { "," };
+    Piece::new(format!("{comma}{members}").as_bytes())
+}
+
+/// The document as JSON. The part of the built-in kinds comes first, those of others last.
+pub(super) fn json(all: &[Described], others: &[aggregation::Part], title: &v3::Title) -> Document {
+    let (definitions, paths): (Vec<_>, Vec<_>) =
+        beside(all, others).into_iter().map(|part| (following(part.definitions), following(part.paths))).unzip();
     let between = json!({ "title": "Kubernetes", "version": title.version });
     let security = json!({
         "BearerToken": { "description": "Bearer Token authentication", "in": "header", "name": "authorization", "type": "apiKey" },
     });
     let mut pieces = vec![Piece::new(br#"{"definitions":{"#)];
     pieces.extend(all.iter().map(|described| described.json().definitions.clone()));
+    pieces.extend(definitions);
     pieces.push(Piece::new(format!(r#"}},"info":{between},"paths":{{"#).as_bytes()));
     pieces.extend(all.iter().map(|described| described.json().paths.clone()));
+    pieces.extend(paths);
     let rest = format!(r#"}},"security":[{{"BearerToken":[]}}],"securityDefinitions":{security},"swagger":"2.0"}}"#);
     pieces.push(Piece::new(rest.as_bytes()));
     Document::new(pieces)
 }
 
 /// The document as gnostic's message.
-pub(super) fn message(all: &[Described], title: &v3::Title) -> Document {
-    let parts: Vec<Arc<Piece>> = all.iter().map(Described::proto).collect();
+pub(super) fn message(all: &[Described], others: &[aggregation::Part], title: &v3::Title) -> Document {
+    let others = beside(all, others).into_iter().map(|part| Piece::new(&proto::definitions(&part.definitions)));
+    let parts: Vec<Arc<Piece>> = all.iter().map(Described::proto).chain(others).collect();
     let head = proto::head(&title.version, parts.iter().map(|part| part.len()).sum());
     Document::new(std::iter::once(Piece::new(&head)).chain(parts).collect())
 }
