@@ -1,18 +1,24 @@
 //! Every promise a list makes, each with a test of its name, while writers are at work.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _};
+use http::{Method, StatusCode};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, ListParams, ObjectList, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
-use tests::{ControlPlane, Part, Store, on_each_store};
+use tests::watching::Watching;
+use tests::{Connections, ControlPlane, Part, Store, on_each_store};
 
 on_each_store!(
     a_list_or_read_is_never_older_than_a_write_acknowledged_before_it,
     pages_show_one_snapshot_while_writes_go_on,
     a_revision_within_history_is_listed_exactly_as_it_was,
+    thousands_of_objects_are_listed_and_watched_whole_while_they_are_written,
 );
 
 /// Name and value of the objects of a list.
@@ -58,6 +64,14 @@ fn maps(client: &Client) -> Api<ConfigMap> {
 
 /// Runs `test` with the clients of all servers of a store: two over etcd, one over the embedded store.
 fn with_servers<F: Future<Output = ()>>(store: Store, test: impl FnOnce(Vec<Client>) -> F) {
+    with_planes(store, |planes| async move {
+        let clients = planes.iter().map(|plane| async { tests::kube_client(&plane.kubeconfig()).await });
+        test(futures::future::join_all(clients).await).await;
+    });
+}
+
+/// Runs `test` with the servers themselves.
+fn with_planes<F: Future<Output = ()>>(store: Store, test: impl FnOnce(Vec<Arc<ControlPlane>>) -> F) {
     let second = match &store {
         Store::Etcd(etcd) => {
             let url = etcd.url();
@@ -66,14 +80,9 @@ fn with_servers<F: Future<Output = ()>>(store: Store, test: impl FnOnce(Vec<Clie
         Store::Embedded => None,
     };
     let first = ControlPlane::start(Part::ApiServer, store);
+    let planes: Vec<Arc<ControlPlane>> = [Some(first), second].into_iter().flatten().map(Arc::new).collect();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let mut clients = Vec::new();
-        for plane in [Some(&first), second.as_ref()].into_iter().flatten() {
-            clients.push(tests::kube_client(&plane.kubeconfig()).await);
-        }
-        test(clients).await;
-    });
+    runtime.block_on(test(planes));
 }
 
 /// Creates `names`, many at a time.
@@ -239,5 +248,65 @@ fn a_revision_within_history_is_listed_exactly_as_it_was(store: Store) {
             }
         };
         futures::stream::iter(past).map(check).buffer_unordered(8).collect::<()>().await;
+    });
+}
+
+fn thousands_of_objects_are_listed_and_watched_whole_while_they_are_written(store: Store) {
+    const OBJECTS: usize = 3_000;
+    const PATH: &str = "/api/v1/namespaces/default/configmaps";
+    let name = |at: usize| format!("object-{at:05}");
+    let body = move |at: usize, value: &str| serde_json::to_vec(&config_map(&name(at), value)).unwrap().into();
+    with_planes(store, |planes| async move {
+        // Written through one server, read through another.
+        let connections = &Connections::open(&planes[0].kubeconfig(), 4).await;
+        let client = tests::kube_client(&planes[planes.len() - 1].kubeconfig()).await;
+        let maps = maps(&client);
+        let create = |at: usize| async move { drop(connections.post(PATH, body(at, "0")).await) };
+        futures::stream::iter(0..OBJECTS).for_each_concurrent(256, create).await;
+
+        let stop = AtomicBool::new(false);
+        let writer = async {
+            let mut written = 0;
+            while !stop.load(Ordering::Relaxed) {
+                // All over the names; each round removes some, and adds some between the others.
+                let at = written * 7919 % OBJECTS;
+                let (method, path, body) = match written % 4 {
+                    0 => (Method::DELETE, format!("{PATH}/{}", name(at)), Bytes::new()),
+                    1 => (Method::POST, PATH.to_owned(), body(OBJECTS + written, "new")),
+                    _ => (Method::PUT, format!("{PATH}/{}", name(at)), body(at, &written.to_string())),
+                };
+                let status = connections.send(method, &path, &[], body).await.status;
+                // What is written to may have been removed before.
+                assert!(status.is_success() || status == StatusCode::NOT_FOUND, "{path}: {status}");
+                written += 1;
+            }
+            written
+        };
+        let reader = async {
+            let (at, paged) = pages(&maps, ListParams::default(), 100).await;
+            let exact = |at: u64| ListParams::default().at(&at.to_string()).matching(kube::api::VersionMatch::Exact);
+            let whole = maps.list(&exact(at)).await.unwrap();
+            assert!(revision(&whole) == at && state(&whole) == paged, "what 100 at a time show is not what there was");
+
+            let newest = maps.list(&ListParams::default()).await.unwrap();
+            assert!(revision(&newest) > at, "writes go on");
+            let query = "sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
+            let mut watch = Watching::open(&client, &format!("{PATH}?{query}")).await.unwrap();
+            let mut initial = watch.until(|event| event.kind != "ADDED").await;
+            let bookmark = initial.pop().unwrap();
+            assert!(bookmark.ends_initial_events && bookmark.revision >= revision(&newest), "{bookmark:?}");
+            let whole = maps.list(&exact(bookmark.revision)).await.unwrap();
+            let listed: BTreeMap<String, u64> = whole
+                .items
+                .iter()
+                .map(|object| (format!("{NAMESPACE}/{}", object.name_any()), version(object.resource_version())))
+                .collect();
+            assert_eq!(initial.len(), listed.len(), "each object is told once");
+            let told: BTreeMap<String, u64> = initial.into_iter().map(|event| (event.object, event.revision)).collect();
+            assert!(told == listed, "initial events are not the state at their bookmark");
+            stop.store(true, Ordering::Relaxed);
+        };
+        let (written, ()) = futures::join!(writer, reader);
+        assert!(written > 0, "there were writes");
     });
 }
