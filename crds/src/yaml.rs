@@ -60,6 +60,11 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         found.sort();
+        found.retain(|name| name != "kustomization.yaml");
+        let listed = std::fs::read_to_string(folder.join("kustomization.yaml")).unwrap();
+        for name in &expected {
+            assert!(listed.contains(&format!("\n- {name}\n")), "kustomization.yaml does not name {name}:\n{listed}");
+        }
         assert_eq!(found, expected, "files in {} that no type stands behind", folder.display());
     }
 }

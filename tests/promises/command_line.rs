@@ -138,7 +138,7 @@ fn kubeconfigs_and_keys_are_readable_by_their_owner_alone() {
 fn parts_run_on_their_own_against_an_apiserver() {
     let plane = ControlPlane::start(Part::ApiServer, Store::Embedded);
     let kubectl = plane.kubectl();
-    kubectl.run(&["apply", "-f", "../manifests/crds/"]);
+    kubectl.run(&["apply", "-f", "../manifests/crds/apps.coxswain.dev.yaml"]);
     kubectl.run(&["wait", "--for=condition=Established", "crd/apps.coxswain.dev", "--timeout=60s"]);
     let part = |name: &str, flags: &[&str]| {
         let kubeconfig = plane.data_dir().join(format!("{name}.kubeconfig"));

@@ -24,7 +24,7 @@ fn holder(kubectl: &Kubectl, lease: &str) -> Option<String> {
 fn when_the_leading_copies_are_killed_the_others_act_and_no_replica_is_doubled(store: Store) {
     let plane = ControlPlane::start(Part::ApiServer, store);
     let kubectl = plane.kubectl();
-    kubectl.run(&["apply", "-f", "../manifests/crds/"]);
+    kubectl.run(&["apply", "-f", "../manifests/crds/apps.coxswain.dev.yaml"]);
     kubectl.run(&["wait", "--for=condition=Established", "crd/apps.coxswain.dev", "--timeout=60s"]);
     let part = |name: &str, flags: &[&str]| {
         let kubeconfig = plane.data_dir().join(format!("{name}.kubeconfig"));

@@ -19,6 +19,7 @@ mod kubectl_describes;
 mod kubectl_reads;
 mod kubectl_writes;
 mod lists;
+mod manifests;
 mod published_definitions;
 mod upstream;
 mod watch;
