@@ -69,10 +69,12 @@ impl ClientTrust {
                     .to_owned(),
             ));
         }
+        // Whoever says which proxies to believe says all of them.
+        let own_proxy = own_proxy.filter(|_| proxies.is_empty());
         let own_proxy = own_proxy.map(|own| certificates(own.certificate(), "front-proxy-ca.crt")).transpose()?;
         // Where nothing is said of proxies, this server is the only one, and these are the headers it sends.
         let own = |given: &[String], own: &str| match own_proxy {
-            Some(_) if given.is_empty() && proxies.is_empty() => vec![own.to_owned()],
+            Some(_) if given.is_empty() => vec![own.to_owned()],
             _ => given.to_vec(),
         };
         let told = vec![

@@ -9,7 +9,7 @@ use apimachinery::quote::quoted;
 use apimachinery::status::StatusError;
 use apimachinery::user::{ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, ANONYMOUS, SYSTEM_MASTERS, UserInfo};
 use apimachinery::validation::{is_dns1123_label, is_dns1123_subdomain};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use parking_lot::Mutex;
 use percent_encoding::percent_decode_str;
 
@@ -227,13 +227,15 @@ fn node(user: &str) -> Option<&str> {
 
 /// Whom the headers name; `None` if there are none of them.
 fn requested(headers: &HeaderMap) -> Result<Option<UserInfo>, StatusError> {
-    let first = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    let groups = headers.get_all("impersonate-group").iter().filter_map(|v| v.to_str().ok().map(str::to_owned));
+    // Whoever names somebody acts as that one or not at all: a value in any bytes is a value.
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let first = |name: &str| headers.get(name).map(text).unwrap_or_default();
+    let groups = headers.get_all("impersonate-group").iter().map(text);
     let mut extra: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in headers {
-        if let (Some(key), Ok(value)) = (name.as_str().strip_prefix(EXTRA), value.to_str()) {
+        if let Some(key) = name.as_str().strip_prefix(EXTRA) {
             let key = percent_decode_str(key).decode_utf8_lossy().to_lowercase();
-            extra.entry(key).or_default().push(value.to_owned());
+            extra.entry(key).or_default().push(text(value));
         }
     }
     let user =
@@ -285,7 +287,23 @@ mod tests {
     use super::*;
     use crate::authorization::Privileged;
     use crate::query::Query;
-    use http::{HeaderName, HeaderValue};
+    use http::HeaderName;
+
+    #[test]
+    fn a_value_in_any_bytes_names_somebody_else() {
+        for (bytes, name) in [("zoë".as_bytes(), "zoë"), (&b"\xff"[..], "\u{fffd}")] {
+            let mut headers = HeaderMap::new();
+            let value = || HeaderValue::from_bytes(bytes).unwrap();
+            headers.insert("impersonate-user", value());
+            headers.insert("impersonate-group", value());
+            headers.insert("impersonate-extra-k", value());
+            let user = requested(&headers).unwrap().unwrap();
+            assert_eq!(
+                (user.name.as_str(), user.groups, &user.extra["k"][0]),
+                (name, vec![name.to_owned()], &name.to_owned())
+            );
+        }
+    }
 
     fn headers(pairs: &[(&str, &str)]) -> HeaderMap {
         pairs
