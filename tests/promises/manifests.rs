@@ -65,7 +65,10 @@ fn the_operators_work_with_the_rights_of_their_service_accounts() {
         let kubeconfig = plane.data_dir().join(format!("{name}.kubeconfig"));
         Process::start(name, Command::new(binary(name)).arg("--kubeconfig").arg(kubeconfig).args(flags))
     };
-    let _cluster = [own("node", &["--simulated", "3"]), own("controller-manager", &["--controllers=node-lifecycle,serviceaccount"])];
+    let _cluster = [
+        own("node", &["--simulated", "3"]),
+        own("controller-manager", &["--controllers=node-lifecycle,serviceaccount"]),
+    ];
     // The defaults of an App are the webhook's work, its Pods the controller's.
     eventually("the webhook is registered", || {
         kubectl.attempt(&["get", "mutatingwebhookconfigurations", "admission.coxswain.dev"])
