@@ -111,8 +111,8 @@ pub struct Options {
     #[arg(long, value_name = "NAME", help_heading = "Serving")]
     pub external_hostname: Option<String>,
 
-    /// Built-in versions and resources to serve or not: <group>/<version>[/<resource>]=true|false, api/all=true|false,
-    /// api/ga, api/beta, api/alpha
+    /// Built-in versions and resources to serve or not: GROUP/VERSION=BOOL, GROUP/VERSION/RESOURCE=BOOL, and by their
+    /// kind api/all, api/ga, api/beta, api/alpha
     #[arg(long, value_delimiter = ',', value_name = "NAME=BOOL,...", help_heading = "Serving")]
     pub runtime_config: Vec<String>,
 

@@ -16,7 +16,7 @@ const MAX_EXPIRATION: std::ops::RangeInclusive<u64> = 3600..=1 << 32;
 #[derive(Args, Clone, Debug)]
 pub struct AuthenticationOptions {
     /// Names of the issuer of service account tokens; the first signs, all are accepted (default:
-    /// https://kubernetes.default.svc)
+    /// `https://kubernetes.default.svc`)
     #[arg(long, value_name = "NAME", help_heading = "Authentication")]
     pub service_account_issuer: Vec<String>,
 
