@@ -1,7 +1,7 @@
 //! Aggregation: other servers that answer for groups and versions, as APIServices say.
 //!
 //! What is known of them is a [`Snapshot`], immutable and swapped whole by whoever follows the APIServices. Requests look
-//! at it after they were authorized and before the resource table: what is another server's goes there ([`proxy`]), the
+//! at it after they were authorized and before the resource table: what is another server's goes there (`proxy`), the
 //! rest is answered here. Discovery merges both.
 
 mod backend;
