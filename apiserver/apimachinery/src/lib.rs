@@ -2,6 +2,7 @@
 //!
 //! Objects are [`serde_json::Value`]s. Errors carry upstream's words, because clients read them.
 
+mod aggregate;
 pub mod continue_token;
 pub mod diff;
 pub mod field;
@@ -21,6 +22,7 @@ pub mod user;
 pub mod validation;
 pub mod yaml;
 
+pub use aggregate::aggregate;
 pub use field::{Error as FieldError, ErrorList};
 pub use gvk::{GroupKind, GroupResource, GroupVersion, GroupVersionKind, GroupVersionResource};
 pub use meta::ObjectExt;

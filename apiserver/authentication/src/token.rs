@@ -33,29 +33,3 @@ pub trait TokenAuthenticator: Send + Sync + 'static {
 pub fn intersect(audiences: &[String], wanted: &[String]) -> Vec<String> {
     wanted.iter().filter(|audience| audiences.contains(audience)).cloned().collect()
 }
-
-/// Several errors as upstream's aggregate writes them: each message once, in brackets if there is more than one.
-pub fn aggregate(errors: impl IntoIterator<Item = String>) -> String {
-    let mut messages: Vec<String> = Vec::new();
-    for error in errors {
-        if !messages.contains(&error) {
-            messages.push(error);
-        }
-    }
-    match messages.as_slice() {
-        [one] => one.clone(),
-        several => format!("[{}]", several.join(", ")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_are_told_once_and_in_brackets_if_there_are_several() {
-        for (errors, expected) in [(&["a"][..], "a"), (&["a", "a"], "a"), (&["a", "b", "a"], "[a, b]")] {
-            assert_eq!(aggregate(errors.iter().map(|error| (*error).to_owned())), expected);
-        }
-    }
-}

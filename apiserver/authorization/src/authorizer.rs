@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use apimachinery::aggregate;
 use apimachinery::gvk::GroupResource;
 use apimachinery::selector::{fields, labels};
 use apimachinery::status::StatusError;
@@ -168,7 +169,7 @@ pub struct Rules {
 impl Rules {
     /// What could not be found out, as one sentence.
     pub fn evaluation_error(&self) -> Option<String> {
-        (!self.errors.is_empty()).then(|| crate::aggregate(&self.errors))
+        (!self.errors.is_empty()).then(|| aggregate(&self.errors))
     }
 }
 

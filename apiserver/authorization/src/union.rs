@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use apimachinery::aggregate;
 use apimachinery::user::{SYSTEM_MASTERS, UserInfo};
 use async_trait::async_trait;
 
@@ -28,7 +29,7 @@ impl Authorizer for Union {
         let reason = reasons.join("\n");
         match errors.is_empty() {
             true => Decision::NoOpinion(reason),
-            false => Decision::Failed { denied: false, reason, error: crate::aggregate(&errors) },
+            false => Decision::Failed { denied: false, reason, error: aggregate(&errors) },
         }
     }
 

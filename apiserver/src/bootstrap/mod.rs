@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
+use apimachinery::time;
 use authorization::rbac;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use registry::{CreateOptions, DeleteOptions, ListOptions, Registry, RequestContext, Row, Target, UpdateOptions};
@@ -121,7 +122,7 @@ pub(crate) async fn create(
 
 /// Conditions begin now, not when they were recorded.
 fn stamp(status: &mut Value) {
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let now = time::format_time(jiff::Timestamp::now());
     for condition in status["conditions"].as_array_mut().into_iter().flatten() {
         condition["lastTransitionTime"] = now.clone().into();
     }

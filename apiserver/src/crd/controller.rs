@@ -7,6 +7,7 @@ use std::time::Duration;
 use apimachinery::field::ErrorList;
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::{Reason, StatusError};
+use apimachinery::time;
 use futures::StreamExt as _;
 use registry::crd::Definition;
 use registry::crd::conditions::is_true;
@@ -325,5 +326,5 @@ fn rows_of(definition: &Definition) -> Option<Vec<Arc<Row>>> {
 
 /// The present time as conditions hold it.
 pub(super) fn now() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    time::format_time(jiff::Timestamp::now())
 }

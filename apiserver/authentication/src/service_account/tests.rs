@@ -97,7 +97,7 @@ impl Setting {
     async fn show(&self, token: &str, later: i64) -> Result<Option<UserInfo>, String> {
         let at = self.now + SignedDuration::from_secs(later);
         let shown = self.tokens.authenticate_at(token, &[US.to_owned()], &Context::new(), at).await;
-        shown.map(|known| known.map(|known| known.user)).map_err(crate::token::aggregate)
+        shown.map(|known| known.map(|known| known.user)).map_err(apimachinery::aggregate)
     }
 
     async fn sign(&self, claims: &Value) -> String {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use apimachinery::aggregate;
 use apimachinery::gvk::GroupResource;
 use apimachinery::quote::quoted;
 use apimachinery::user::UserInfo;
 
 use super::policy::{Policy, Unresolved};
 use super::rule::{PolicyRule, compacted, quoted_list, uncovered};
-use crate::aggregate;
 
 /// Why an aggregation rule is refused to all who may not do everything.
 pub const FULL_AUTHORITY_WORDS: &str = "must have cluster-admin privileges to use the aggregationRule";

@@ -9,6 +9,7 @@ mod tests;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use apimachinery::aggregate;
 use apimachinery::user::UserInfo;
 use async_trait::async_trait;
 use parking_lot::RwLock;
@@ -17,7 +18,6 @@ pub use escalation::{FULL_AUTHORITY_WORDS, full_authority, ungranted};
 pub use policy::{Binding, GROUP, Granted, Kind, Policy, RoleRef, Subject, Unresolved};
 pub use rule::{PolicyRule, compacted, uncovered};
 
-use crate::aggregate;
 use crate::authorizer::{Attributes, Authorizer, Decision, NonResourceRule, ResourceRule, Rules};
 
 /// Answers from the roles and bindings there are. Who follows those writes to the same [`Policy`].

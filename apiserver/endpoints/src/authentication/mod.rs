@@ -9,11 +9,11 @@ mod front_proxy;
 use std::sync::Arc;
 
 use admission::Context;
+use apimachinery::aggregate;
 use apimachinery::user::{ALL_AUTHENTICATED, ALL_UNAUTHENTICATED, ANONYMOUS, UserInfo};
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use authentication::request;
-use authentication::token::aggregate;
 use authentication::{TokenAuthenticator, TokenUser};
 use http::HeaderMap;
 use registry::TokenReviewer;

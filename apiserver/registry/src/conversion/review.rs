@@ -1,11 +1,9 @@
 //! `ConversionReview`: what is asked of a conversion webhook, and what its answer may change.
 
-use std::collections::HashMap;
-
-use apimachinery::ObjectExt;
-use apimachinery::field::{self, Path};
+use apimachinery::field::Path;
 use apimachinery::quote::{go_type, quoted};
 use apimachinery::validation;
+use apimachinery::{ObjectExt, aggregate};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -131,7 +129,7 @@ fn restore(original: &Value, converted: &mut Value) -> Result<(), String> {
                 _ => validation::validate_annotations(&map, &Path::new("metadata").child("annotation")),
             };
             if !errors.is_empty() {
-                return Err(aggregate(&errors));
+                return Err(aggregate(errors.iter().map(ToString::to_string)));
             }
         }
         metadata.insert(name.to_owned(), map);
@@ -140,17 +138,6 @@ fn restore(original: &Value, converted: &mut Value) -> Result<(), String> {
         fields.insert("metadata".to_owned(), metadata.into());
     }
     Ok(())
-}
-
-/// Several errors in one message, as upstream's aggregate prints them: each once.
-fn aggregate(errors: &[field::Error]) -> String {
-    let mut seen: HashMap<String, ()> = HashMap::new();
-    let mut texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    texts.retain(|text| seen.insert(text.clone(), ()).is_none());
-    match texts.as_slice() {
-        [one] => one.clone(),
-        many => format!("[{}]", many.join(", ")),
-    }
 }
 
 #[cfg(test)]

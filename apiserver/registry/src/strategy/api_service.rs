@@ -6,9 +6,9 @@ use apimachinery::validation;
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::Scope;
 use super::check::{subdomain_words, words};
 use super::read::{at, flag, list, number_or_zero, text};
+use super::{Scope, webhook_client};
 
 const MAX_GROUP_PRIORITY: i64 = 20000;
 const MAX_VERSION_PRIORITY: i64 = 1000;
@@ -81,17 +81,7 @@ fn backend(spec: &Value, path: &Path) -> ErrorList {
         return errors;
     }
     let path = path.child("service");
-    for field in ["namespace", "name"] {
-        if text(service, field).is_empty() {
-            errors.push(Error::required(&path.child(field), ""));
-        }
-    }
-    let port = number_or_zero(service, "port");
-    let wrong = validation::is_valid_port_number(port);
-    if !wrong.is_empty() {
-        let why = format!("port is not valid: {}", wrong.join(", "));
-        errors.push(Error::invalid(&path.child("port"), port, why));
-    }
+    errors.extend(webhook_client::service_port(service, [("namespace", "namespace"), ("name", "name")], &path));
     if insecure && !bundle.is_empty() {
         errors.push(Error::invalid(&at_insecure, true, "may not be true if caBundle is present"));
     }

@@ -39,8 +39,17 @@ pub(super) fn url(url: &str, path: &Path) -> ErrorList {
 /// What is wrong with a reference to the service of a webhook. `name` and `namespace` say which of its fields upstream takes
 /// for which.
 pub(super) fn service(service: &Value, [name, namespace]: [&str; 2], path: &Path) -> ErrorList {
+    let mut errors = service_port(service, [("name", name), ("namespace", namespace)], path);
+    if let Some(of_url) = at(service, "path").as_str() {
+        errors.extend(url_path(of_url, &path.child("path")));
+    }
+    errors
+}
+
+/// What is wrong with the port of a service, and with the fields that name it: what each is called, and where it is read.
+pub(super) fn service_port(service: &Value, names: [(&str, &str); 2], path: &Path) -> ErrorList {
     let mut errors = ErrorList::new();
-    for (field, of) in [("name", name), ("namespace", namespace)] {
+    for (field, of) in names {
         if text(service, of).is_empty() {
             errors.push(Error::required(&path.child(field), ""));
         }
@@ -50,9 +59,6 @@ pub(super) fn service(service: &Value, [name, namespace]: [&str; 2], path: &Path
     if !wrong.is_empty() {
         let why = format!("port is not valid: {}", wrong.join(", "));
         errors.push(Error::invalid(&path.child("port"), port, why));
-    }
-    if let Some(of_url) = at(service, "path").as_str() {
-        errors.extend(url_path(of_url, &path.child("path")));
     }
     errors
 }
