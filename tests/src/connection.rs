@@ -15,12 +15,51 @@ use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use kube::client::ConfigExt as _;
 use kube::config::{AuthInfo, Config, KubeConfigOptions, Kubeconfig};
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// Large answers are not to wait for the client's permission.
 const WINDOW: u32 = 16 << 20;
+
+/// Where a server is, and who comes to it.
+pub struct Endpoint {
+    /// Its authority, the client's certificate if it has one, HTTP/2.
+    pub tls: Arc<ClientConfig>,
+    /// Its host name or address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The name that its certificate has to be for.
+    pub name: ServerName<'static>,
+    /// `https://host:port`.
+    pub origin: String,
+    /// The client's token, if it has one.
+    pub authorization: Option<HeaderValue>,
+}
+
+impl Endpoint {
+    /// The server of a kubeconfig, with the credentials in it (a client certificate or a token).
+    pub async fn of(kubeconfig: &Path) -> Self {
+        // A second installation is the same provider.
+        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let file = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
+        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.expect("its server");
+        let mut tls = config.rustls_client_config().expect("its certificates");
+        tls.alpn_protocols = vec![b"h2".to_vec()];
+        let host = config.cluster_url.host().expect("a host").trim_matches(['[', ']']).to_owned();
+        let name = config.tls_server_name.clone().unwrap_or_else(|| host.clone());
+        Self {
+            tls: Arc::new(tls),
+            port: config.cluster_url.port_u16().unwrap_or(443),
+            name: ServerName::try_from(name).expect("a server name"),
+            host,
+            origin: config.cluster_url.to_string().trim_end_matches('/').to_owned(),
+            authorization: token(&config.auth_info),
+        }
+    }
+}
 
 /// Connections to one server; requests are spread over them. A clone shares them.
 #[derive(Clone)]
@@ -51,16 +90,8 @@ impl Answer {
 impl Connections {
     /// Opens `count` connections with the credentials of a kubeconfig (a client certificate or a token).
     pub async fn open(kubeconfig: &Path, count: usize) -> Self {
-        // A second installation is the same provider.
-        let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let file = Kubeconfig::read_from(kubeconfig).expect("a kubeconfig");
-        let config = Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.expect("its server");
-        let mut tls = config.rustls_client_config().expect("its certificates");
-        tls.alpn_protocols = vec![b"h2".to_vec()];
-        let connector = TlsConnector::from(Arc::new(tls));
-        let host = config.cluster_url.host().expect("a host").trim_matches(['[', ']']).to_owned();
-        let port = config.cluster_url.port_u16().unwrap_or(443);
-        let name = ServerName::try_from(config.tls_server_name.clone().unwrap_or(host.clone())).expect("a server name");
+        let Endpoint { tls, host, port, name, origin, authorization } = Endpoint::of(kubeconfig).await;
+        let connector = TlsConnector::from(tls);
         let mut open = Vec::with_capacity(count);
         for _ in 0..count.max(1) {
             let stream = TcpStream::connect((host.as_str(), port)).await.expect("a connection");
@@ -75,12 +106,7 @@ impl Connections {
             tokio::spawn(driver);
             open.push(sender);
         }
-        Self {
-            open: open.into(),
-            next: Arc::default(),
-            origin: config.cluster_url.to_string().trim_end_matches('/').to_owned(),
-            authorization: token(&config.auth_info),
-        }
+        Self { open: open.into(), next: Arc::default(), origin, authorization }
     }
 
     /// Sends a request with a body of JSON and waits for the head of its answer.

@@ -29,6 +29,11 @@ impl Etcd {
         format!("http://127.0.0.1:{}", self.client)
     }
 
+    /// Its process id, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// Ends it as a crash does.
     pub fn kill(&mut self) {
         self.process = None;

@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::wait::eventually;
@@ -12,7 +12,14 @@ use crate::wait::eventually;
 pub struct Process {
     child: Child,
     name: String,
-    lines: Arc<Mutex<Vec<String>>>,
+    printed: Arc<Printed>,
+}
+
+/// What a child has printed, and who waits for more.
+#[derive(Default)]
+struct Printed {
+    lines: Mutex<Vec<String>>,
+    more: Condvar,
 }
 
 impl Process {
@@ -24,18 +31,19 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|e| panic!("{name} cannot be started ({:?}): {e}", command.get_program()));
-        let lines = Arc::new(Mutex::new(Vec::new()));
+        let printed = Arc::<Printed>::default();
         let outputs: [Option<Box<dyn std::io::Read + Send>>; 2] =
             [child.stdout.take().map(|out| Box::new(out) as _), child.stderr.take().map(|err| Box::new(err) as _)];
         for output in outputs.into_iter().flatten() {
-            let lines = lines.clone();
+            let printed = printed.clone();
             std::thread::spawn(move || {
                 for line in BufReader::new(output).lines().map_while(Result::ok) {
-                    lines.lock().unwrap().push(line);
+                    printed.lines.lock().unwrap().push(line);
+                    printed.more.notify_all();
                 }
             });
         }
-        Self { child, name: name.to_owned(), lines }
+        Self { child, name: name.to_owned(), printed }
     }
 
     /// The process id.
@@ -45,7 +53,7 @@ impl Process {
 
     /// What it has printed so far.
     pub fn output(&self) -> String {
-        self.lines.lock().unwrap().join("\n")
+        self.printed.lines.lock().unwrap().join("\n")
     }
 
     /// The first line for which `pick` answers, waiting for it; fails when the process ends without one.
@@ -53,14 +61,20 @@ impl Process {
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             let ended = self.child.try_wait().ok().flatten();
-            if let Some(found) = self.lines.lock().unwrap().iter().find_map(|line| pick(line)) {
+            let lines = self.printed.lines.lock().unwrap();
+            if let Some(found) = lines.iter().find_map(|line| pick(line)) {
                 return found;
+            }
+            if ended.is_none() {
+                // A line wakes; the end of the process does not.
+                drop(self.printed.more.wait_timeout(lines, Duration::from_millis(20)));
+            } else {
+                drop(lines);
             }
             if let Some(status) = ended {
                 panic!("{} ended ({status}) before {what}:\n{}", self.name, self.output());
             }
             assert!(Instant::now() < deadline, "{}: no {what} in time:\n{}", self.name, self.output());
-            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

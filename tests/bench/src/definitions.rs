@@ -14,7 +14,7 @@ use tests::Connections;
 
 use crate::figures::Figures;
 use crate::population::{self, Definition};
-use crate::subject::{Meter, Subject, Target};
+use crate::subject::{Meter, Store, Subject, Target};
 
 const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
 
@@ -35,8 +35,8 @@ pub struct Options {
     size: Option<usize>,
 }
 
-pub async fn run(options: &Options, target: &Target, figures: &mut Figures) {
-    let (mut subject, ready) = target.start();
+pub async fn run(options: &Options, target: &Target, store: Option<Store>, figures: &mut Figures) {
+    let (mut subject, ready) = target.start(store);
     if let Some(ready) = ready {
         figures.time("start to ready, empty store", ready);
     }

@@ -3,11 +3,16 @@
 
 #![allow(clippy::unwrap_used)] // a load that is refused is no figure
 
+mod baseline;
 mod definitions;
 mod figures;
+mod kinds;
+mod load;
 mod objects;
 mod population;
+mod requests;
 mod subject;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -30,6 +35,8 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Workload {
+    /// Each thing that clients ask for, on ConfigMaps and custom resources.
+    Requests(requests::Options),
     /// Many definitions of custom resources, each with instances.
     Definitions(definitions::Options),
     /// Many instances of one definition.
@@ -40,13 +47,17 @@ fn main() -> ExitCode {
     let command = Command::parse();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let mut figures = Figures::default();
-    match &command.workload {
-        Workload::Definitions(options) => runtime.block_on(definitions::run(options, &command.target, &mut figures)),
-        Workload::Objects(options) => runtime.block_on(objects::run(options, &command.target, &mut figures)),
+    let target = &command.target;
+    for store in target.stores() {
+        match &command.workload {
+            Workload::Requests(options) => runtime.block_on(requests::run(options, target, store, &mut figures)),
+            Workload::Definitions(options) => runtime.block_on(definitions::run(options, target, store, &mut figures)),
+            Workload::Objects(options) => runtime.block_on(objects::run(options, target, store, &mut figures)),
+        }
     }
     println!("{figures}");
     if let Some(path) = &command.json
-        && let Err(error) = std::fs::write(path, figures.json())
+        && let Err(error) = std::fs::write(path, serde_json::to_string_pretty(&figures).expect("figures are JSON"))
     {
         eprintln!("bench: {}: {error}", path.display());
         return ExitCode::FAILURE;

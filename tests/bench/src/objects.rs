@@ -7,13 +7,11 @@ use clap::Args;
 use futures::StreamExt as _;
 use http::Method;
 use serde::Deserialize;
-use serde_json::json;
 use tests::Connections;
 
 use crate::figures::Figures;
-use crate::subject::{Meter, Subject, Target};
-
-const GROUP: &str = "bench.example.com";
+use crate::kinds::{self, Kind};
+use crate::subject::{Meter, Store, Subject, Target};
 
 #[derive(Args, Debug)]
 pub struct Options {
@@ -25,23 +23,24 @@ pub struct Options {
     size: usize,
 }
 
-pub async fn run(options: &Options, target: &Target, figures: &mut Figures) {
-    let (mut subject, ready) = target.start();
+pub async fn run(options: &Options, target: &Target, store: Option<Store>, figures: &mut Figures) {
+    let kind = &Kind::loads(options.size);
+    let (mut subject, ready) = target.start(store);
     if let Some(ready) = ready {
         figures.time("start to ready, empty store", ready);
     }
     let connections = subject.connect().await;
-    define(&connections).await;
+    kinds::define(&connections).await;
     let empty = resident(&subject, figures, "ready");
 
     let meter = Meter::start(&subject);
     let create = futures::stream::iter(0..options.objects).for_each_concurrent(target.in_flight, |number| {
-        let (connections, body) = (&connections, object(number, options.size));
-        async move { drop(connections.post(&path("/namespaces/default"), body).await) }
+        let (connections, body) = (&connections, kind.one(number));
+        async move { drop(connections.post(&kind.collection, body).await) }
     });
     create.await;
     meter.stop(figures, options.objects, "instances created");
-    let wire = connections.get(&path("")).await.len() as u64;
+    let wire = connections.get(&kind.all).await.len() as u64;
     figures.megabytes("instances as they are served", wire);
     let memory = |subject: &Subject, figures: &mut Figures, when: &str| {
         let now = resident(subject, figures, when);
@@ -52,9 +51,9 @@ pub async fn run(options: &Options, target: &Target, figures: &mut Figures) {
         );
     };
     memory(&subject, figures, "instances created");
-    reads(options, &subject, &connections, figures).await;
+    reads(options, kind, &subject, &connections, figures).await;
     memory(&subject, figures, "instances listed");
-    update(options, target, &connections, figures, &subject).await;
+    update(options, kind, target, &connections, figures, &subject).await;
     memory(&subject, figures, "every tenth updated");
     drop(connections);
 
@@ -62,24 +61,14 @@ pub async fn run(options: &Options, target: &Target, figures: &mut Figures) {
         figures.time("start to ready, with them in the store", ready);
         let connections = subject.connect().await;
         let begin = Instant::now();
-        connections.get(&path("/namespaces/default/instance-0000001")).await;
+        connections.get(&format!("{}/object-0000001", kind.collection)).await;
         figures.time("first read after it", begin.elapsed());
         memory(&subject, figures, "read after a restart");
-        reads(options, &subject, &connections, figures).await;
+        reads(options, kind, &subject, &connections, figures).await;
         memory(&subject, figures, "listed after a restart");
     }
     if let Some(usage) = subject.usage() {
         figures.megabytes("peak resident memory", usage.peak);
-    }
-}
-
-fn path(rest: &str) -> String {
-    match rest.strip_prefix("/namespaces/") {
-        Some(below) => match below.split_once('/') {
-            Some((namespace, name)) => format!("/apis/{GROUP}/v1/namespaces/{namespace}/loads/{name}"),
-            None => format!("/apis/{GROUP}/v1/namespaces/{below}/loads"),
-        },
-        None => format!("/apis/{GROUP}/v1/loads{rest}"),
     }
 }
 
@@ -89,41 +78,6 @@ fn resident(subject: &Subject, figures: &mut Figures, when: &str) -> u64 {
     let Some(usage) = subject.usage() else { return 0 };
     figures.megabytes(format!("resident memory, {when}"), usage.resident);
     usage.resident
-}
-
-async fn define(connections: &Connections) {
-    let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
-        "number": {"type": "integer"},
-        "replicas": {"type": "integer", "minimum": 0, "default": 1},
-        "parts": {"type": "array", "items": {"type": "object", "properties": {
-            "name": {"type": "string", "maxLength": 63}, "value": {"type": "string"}}}},
-    }}}});
-    let definition = json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("loads.{GROUP}")},
-        "spec": {
-            "group": GROUP, "scope": "Namespaced",
-            "names": {"plural": "loads", "singular": "load", "kind": "Load", "listKind": "LoadList"},
-            "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
-        },
-    });
-    connections.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition.to_string().into()).await;
-    while !connections.send(Method::GET, &path(""), &[], Bytes::new()).await.status.is_success() {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// An instance of about `size` bytes as served, where a third or so is metadata.
-fn object(number: usize, size: usize) -> Bytes {
-    let part = |at: usize| json!({"name": format!("part-{at:02}"), "value": format!("{number:08x}").repeat(6)});
-    let parts: Vec<_> = (0..size.saturating_sub(600) / 80).map(part).collect();
-    let object = json!({
-        "apiVersion": format!("{GROUP}/v1"), "kind": "Load",
-        "metadata": {"name": format!("instance-{number:07}"),
-            "labels": {"app": "bench", "group": format!("group-{}", number % 10)}},
-        "spec": {"number": number, "replicas": 1, "parts": parts},
-    });
-    object.to_string().into()
 }
 
 #[derive(Deserialize)]
@@ -139,16 +93,16 @@ struct PageMetadata {
     resource_version: String,
 }
 
-async fn reads(options: &Options, subject: &Subject, connections: &Connections, figures: &mut Figures) {
+async fn reads(options: &Options, kind: &Kind, subject: &Subject, connections: &Connections, figures: &mut Figures) {
     for (what, query) in [
         ("list of all", ""),
-        ("list by label, a tenth", "?labelSelector=group%3Dgroup-3"),
-        ("list by field, one", "?fieldSelector=metadata.name%3Dinstance-0000005"),
+        ("list by label, a tenth", Kind::a_tenth()),
+        ("list by field, one", "?fieldSelector=metadata.name%3Dobject-0000005"),
     ] {
         let mut times = Vec::new();
         for _ in 0..5 {
             let begin = Instant::now();
-            connections.get(&path(query)).await;
+            connections.get(&format!("{}{query}", kind.all)).await;
             times.push(begin.elapsed());
         }
         figures.times(what, times);
@@ -156,7 +110,7 @@ async fn reads(options: &Options, subject: &Subject, connections: &Connections, 
     let (mut times, mut token) = (Vec::new(), String::new());
     loop {
         let begin = Instant::now();
-        let page = connections.get(&path(&format!("?limit=500&continue={token}"))).await;
+        let page = connections.get(&format!("{}?limit=500&continue={token}", kind.all)).await;
         times.push(begin.elapsed());
         let Page { metadata } = serde_json::from_slice(&page).expect("a list");
         token = metadata.r#continue;
@@ -168,7 +122,7 @@ async fn reads(options: &Options, subject: &Subject, connections: &Connections, 
 
     let meter = Meter::start(subject);
     let query = "?watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true";
-    let mut events = connections.lines(&path(query)).await;
+    let mut events = connections.lines(&format!("{}{query}", kind.all)).await;
     for _ in 0..=options.objects {
         events.next().await.expect("the watch goes on");
     }
@@ -178,6 +132,7 @@ async fn reads(options: &Options, subject: &Subject, connections: &Connections, 
 /// Updates every tenth, while ten watches look on.
 async fn update(
     options: &Options,
+    kind: &Kind,
     target: &Target,
     connections: &Connections,
     figures: &mut Figures,
@@ -185,9 +140,9 @@ async fn update(
 ) {
     const WATCHES: usize = 10;
     let updates = options.objects / 10;
-    let page = connections.get(&path("?limit=1")).await;
+    let page = connections.get(&format!("{}?limit=1", kind.all)).await;
     let Page { metadata } = serde_json::from_slice(&page).expect("a list");
-    let watch = path(&format!("?watch=true&resourceVersion={}", metadata.resource_version));
+    let watch = format!("{}?watch=true&resourceVersion={}", kind.all, metadata.resource_version);
     let meter = Meter::start(subject);
     let watching = futures::future::join_all((0..WATCHES).map(|_| async {
         let mut events = connections.lines(&watch).await;
@@ -198,7 +153,7 @@ async fn update(
     let update = futures::stream::iter((0..options.objects).step_by(10).take(updates)).for_each_concurrent(
         target.in_flight,
         |number| async move {
-            let path = path(&format!("/namespaces/default/instance-{number:07}"));
+            let path = format!("{}/object-{number:07}", kind.collection);
             let merge = [("content-type", "application/merge-patch+json")];
             let body = Bytes::from_static(br#"{"spec":{"replicas":2}}"#);
             connections.send(Method::PATCH, &path, &merge, body).await.granted();
