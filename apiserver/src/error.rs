@@ -25,6 +25,14 @@ pub enum Error {
     /// The certificates cannot be used for serving.
     #[error(transparent)]
     Tls(#[from] endpoints::tls::Error),
+    /// A file in kubeconfig's form cannot be used.
+    #[error("{file}: {problem}")]
+    Kubeconfig {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The token file is malformed.
     #[error("{file}: {problem}")]
     Tokens {

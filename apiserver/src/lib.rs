@@ -4,6 +4,7 @@
 //! (certificates, the first objects), publishes the custom resources and serves until it is told to stop.
 
 mod aggregator;
+mod authorization;
 pub mod bootstrap;
 mod client_trust;
 pub mod command;
@@ -15,6 +16,7 @@ pub mod identity;
 mod informer;
 mod kubeconfig;
 mod kubernetes_service;
+mod lru_expire_cache;
 pub mod options;
 pub mod pki;
 mod run;
@@ -22,6 +24,7 @@ mod runtime_config;
 mod service_accounts;
 mod serving;
 mod store;
+mod webhook;
 
 pub use config::Config;
 pub use endpoints::version;

@@ -13,12 +13,14 @@ use clap::Args;
 use registry::allocation::Ranges;
 
 pub use authentication::AuthenticationOptions;
+pub use authorization::{AuthorizationMode, AuthorizationOptions, ReviewVersion};
 
 use crate::config::Config;
 use crate::error::Error;
 use crate::runtime_config::RuntimeConfig;
 
 mod authentication;
+mod authorization;
 
 /// The port where none is asked for.
 pub const DEFAULT_PORT: u16 = 6443;
@@ -68,29 +70,6 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 25] = [
     "ResourceQuota",
     "ValidatingAdmissionPolicy",
 ];
-
-/// Who says what a user may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AuthorizationMode {
-    /// Nodes, by what their pods use.
-    Node,
-    /// Roles and bindings.
-    Rbac,
-    /// Everybody may do everything.
-    AlwaysAllow,
-    /// Nobody may do anything.
-    AlwaysDeny,
-}
-
-impl AuthorizationMode {
-    /// All, by the names of the command line.
-    pub const ALL: [(&'static str, Self); 4] = [
-        ("Node", Self::Node),
-        ("RBAC", Self::Rbac),
-        ("AlwaysAllow", Self::AlwaysAllow),
-        ("AlwaysDeny", Self::AlwaysDeny),
-    ];
-}
 
 /// Options of the API server.
 #[derive(Args, Clone, Debug)]
@@ -189,16 +168,9 @@ pub struct Options {
     #[command(flatten)]
     pub authentication: AuthenticationOptions,
 
-    /// Who is asked what a user may do, in order: Node, RBAC, AlwaysAllow, AlwaysDeny. Members of system:masters may do
-    /// everything
-    #[arg(
-        long,
-        value_delimiter = ',',
-        default_value = "Node,RBAC",
-        value_name = "MODE,...",
-        help_heading = "Authorization"
-    )]
-    pub authorization_mode: Vec<String>,
+    #[allow(missing_docs)]
+    #[command(flatten)]
+    pub authorization: AuthorizationOptions,
 
     /// Client certificate shown to aggregated servers, PEM; made by an authority of the server's own where not given
     #[arg(long, value_name = "FILE", requires = "proxy_client_key_file", help_heading = "Aggregation")]
@@ -276,7 +248,7 @@ impl Options {
         }
         self.authentication.check()?;
         let ranges = self.ranges()?;
-        let modes = self.authorization_modes()?;
+        let modes = self.authorization.modes()?;
         let runtime_config = RuntimeConfig::parse(&self.runtime_config).map_err(Error::Options)?;
         let mut options = self;
         if options.anonymous_auth && modes.contains(&AuthorizationMode::AlwaysAllow) {
@@ -285,23 +257,6 @@ impl Options {
             options.anonymous_auth = false;
         }
         Ok(Config::new(options, ranges, modes, runtime_config))
-    }
-
-    fn authorization_modes(&self) -> Result<Vec<AuthorizationMode>, Error> {
-        let mut modes = Vec::new();
-        for name in &self.authorization_mode {
-            let known = AuthorizationMode::ALL.into_iter().find(|(known, _)| known == name);
-            let Some((_, mode)) = known else {
-                let known: Vec<&str> = AuthorizationMode::ALL.iter().map(|(name, _)| *name).collect();
-                let words = format!("authorization-mode {name:?} is not one of {}", known.join(", "));
-                return Err(Error::Options(words));
-            };
-            if modes.contains(&mode) {
-                return Err(Error::Options(format!("authorization-mode {name:?} is given more than once")));
-            }
-            modes.push(mode);
-        }
-        Ok(modes)
     }
 
     fn ranges(&self) -> Result<Ranges, Error> {
@@ -406,6 +361,8 @@ mod tests {
             (&["--requestheader-username-headers", "a b"][..], "a b"),
             (&["--authorization-mode", "ABAC"][..], "ABAC"),
             (&["--authorization-mode", "RBAC,RBAC"][..], "more than once"),
+            (&["--authorization-mode", "Webhook"][..], "config file not passed"),
+            (&["--authorization-webhook-config-file", "x"][..], "without mode Webhook"),
         ] {
             let error = options(arguments).unwrap().complete().err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains(words), "{arguments:?}: {error}");

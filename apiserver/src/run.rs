@@ -17,12 +17,9 @@ use admission::taint_nodes_by_condition::TaintNodesByCondition;
 use admission::{Chain, Lister, Plugin, webhook};
 use apimachinery::gvk::GroupVersionResource;
 use authentication::token_file::{self, TokenFile};
-use authorization::node::Node;
-use authorization::rbac::Rbac;
-use authorization::{Always, Authorizer, Privileged, Union};
 use endpoints::authentication::Authenticator;
 use endpoints::health::Check;
-use registry::{Known, Registry, Reviewers, Table};
+use registry::{Registry, Reviewers, Table};
 use storage::Storage;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -39,7 +36,7 @@ use crate::options::AuthorizationMode;
 use crate::pki::{Authority, Leaf, Pair};
 use crate::service_accounts::ServiceAccounts;
 use crate::serving::Serving;
-use crate::{bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store};
+use crate::{authorization, bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store};
 
 /// What a server says when it answers requests.
 #[derive(Clone, Debug)]
@@ -124,7 +121,7 @@ pub async fn run(
     trust.apply(&authenticator)?;
     let nodes = config.authorization_modes().contains(&AuthorizationMode::Node);
     let known = registry.follow_authorization(nodes).await.map_err(prepare)?;
-    server.authorizer = authorizer(config.authorization_modes(), &known).map_err(prepare)?;
+    server.authorizer = authorization::authorizer(&config, &known)?;
     registry
         .set_reviewers(Reviewers { authorizer: server.authorizer.clone(), tokens: Arc::new(authenticator.clone()) });
     server.authenticator = authenticator;
@@ -231,22 +228,6 @@ fn proxy_certificate(config: &Config) -> Result<(Arc<ProxyCertificate>, Option<A
     authority.leaf(PROXY_NAME, &Leaf::Client { user: PROXY_NAME, groups: &[] })?;
     let file = |kind: &str| folder.join(format!("{PROXY_NAME}.{kind}"));
     Ok((ProxyCertificate::open(file("crt"), file("key"))?, Some(authority)))
-}
-
-/// Asks the modes in their order, after those who may do everything.
-fn authorizer(modes: &[AuthorizationMode], known: &Known) -> Result<Arc<dyn Authorizer>, apimachinery::StatusError> {
-    let mut all: Vec<Arc<dyn Authorizer>> = vec![Arc::new(Privileged)];
-    for mode in modes {
-        all.push(match mode {
-            AuthorizationMode::Node => {
-                Arc::new(Node { graph: known.graph.clone(), rules: bootstrap::rules_of_cluster_role("system:node")? })
-            }
-            AuthorizationMode::Rbac => Arc::new(Rbac(known.policy.clone())),
-            AuthorizationMode::AlwaysAllow => Arc::new(Always::Allow),
-            AuthorizationMode::AlwaysDeny => Arc::new(Always::Deny),
-        });
-    }
-    Ok(Arc::new(Union(all)))
 }
 
 fn store_check(store: &Arc<dyn Storage>) -> Check {

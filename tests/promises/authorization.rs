@@ -1,12 +1,16 @@
 //! Who may do what, with real kubectl.
 
+use serde_json::{Value, json};
+use tests::authorization_webhook::AuthorizationWebhook;
 use tests::{ControlPlane, Part, Store, on_each_store};
+use tokio::runtime::Runtime;
 
 on_each_store!(
     a_binding_counts_from_the_moment_it_is_written,
     nobody_gives_what_they_do_not_have,
     default_roles_come_back_with_the_next_start,
     operators_are_refused_nothing_they_need,
+    another_server_is_asked_in_its_turn_what_users_may_do,
 );
 
 fn a_binding_counts_from_the_moment_it_is_written(store: Store) {
@@ -88,4 +92,70 @@ fn operators_are_refused_nothing_they_need(store: Store) {
         let answer = kubectl.refused(&asked, "");
         assert!(answer.starts_with("no"), "{user} may {verb} {resource}: {answer}");
     }
+}
+
+/// Alice may read, Eve nothing at all, of others there is nothing to say.
+fn rule(spec: &Value) -> Value {
+    match spec["user"].as_str() {
+        Some("alice") => json!({"allowed": spec["resourceAttributes"]["verb"] == "list", "reason": "only to read"}),
+        Some("eve") => json!({"allowed": false, "denied": true, "reason": "Eve listens"}),
+        _ => json!({"allowed": false}),
+    }
+}
+
+fn another_server_is_asked_in_its_turn_what_users_may_do(store: Store) {
+    let runtime = Runtime::new().unwrap();
+    let webhook = runtime.block_on(AuthorizationWebhook::start(rule));
+    let folder = tempfile::tempdir().unwrap();
+    let file = webhook.kubeconfig(folder.path(), "t0p-s3cret");
+    let file = format!("--authorization-webhook-config-file={}", file.display());
+    let flags = |modes: &'static str| [modes, "--authorization-webhook-version=v1", &*file].map(str::to_owned);
+    let start = |store, modes| {
+        let flags = flags(modes);
+        ControlPlane::start_with(Part::ApiServer, store, &flags.each_ref().map(String::as_str))
+    };
+    let plane = start(store, "--authorization-mode=Webhook,RBAC");
+    let kubectl = plane.kubectl();
+    for user in ["bob", "eve"] {
+        kubectl.run(&["create", "rolebinding", user, "--clusterrole", "view", "--user", user]);
+    }
+    let list =
+        |user: &'static str| ["get", "--raw", "/api/v1/namespaces/default/pods?labelSelector=a%3Db", "--as", user];
+    kubectl.run(&list("alice"));
+    kubectl.run(&list("alice"));
+    let asked = webhook.take_questions("alice");
+    assert_eq!(asked.len(), 1, "the answer is remembered: {asked:?}");
+    assert_eq!(asked[0].api_version, "authorization.k8s.io/v1");
+    assert_eq!(asked[0].authorization, "Bearer t0p-s3cret");
+    let selector = json!({"requirements": [{"key": "a", "operator": "In", "values": ["b"]}]});
+    let of_pods = json!({"namespace": "default", "verb": "list", "version": "v1", "resource": "pods",
+        "labelSelector": selector});
+    let spec = json!({"user": "alice", "groups": ["system:authenticated"], "resourceAttributes": of_pods});
+    assert_eq!(asked[0].spec, spec);
+
+    // What it refuses nobody grants, of what it has no opinion others decide.
+    let refused = kubectl.refused(&list("eve"), "");
+    assert!(refused.contains("User \"eve\" cannot list resource \"pods\""), "{refused}");
+    assert!(refused.trim_end().ends_with(": Eve listens"), "{refused}");
+    kubectl.run(&list("bob"));
+    assert_eq!(webhook.take_questions("bob").len(), 1);
+    let delete = ["delete", "--raw", "/api/v1/namespaces/default/pods/p", "--as", "alice"];
+    let refused = kubectl.refused(&delete, "");
+    assert!(refused.trim_end().ends_with("in the namespace \"default\": only to read"), "{refused}");
+    // Members of system:masters are never asked about.
+    assert_eq!(webhook.take_questions("kubernetes-admin"), []);
+
+    // The order is the command line's.
+    let other = start(Store::Embedded, "--authorization-mode=RBAC,Webhook");
+    other.kubectl().run(&["create", "rolebinding", "eve", "--clusterrole", "view", "--user", "eve"]);
+    webhook.take_questions("eve");
+    other.kubectl().run(&list("eve"));
+    assert_eq!(webhook.take_questions("eve"), []);
+
+    // Where it does not answer, who is not known to be allowed is not refused either: it could not be found out.
+    runtime.shutdown_background();
+    let failed = kubectl.refused(&list("carol"), "");
+    assert!(failed.contains("InternalError") && failed.contains("/authorize"), "{failed}");
+    kubectl.run(&list("alice"));
+    kubectl.run(&["get", "namespaces"]);
 }

@@ -7,11 +7,13 @@
 
 pub mod aggregated_server;
 pub mod authority;
+pub mod authorization_webhook;
 pub mod connection;
 pub mod control_plane;
 pub mod conversion_webhook;
 pub mod etcd;
 pub mod exchange;
+pub mod json_server;
 pub mod kubectl;
 pub mod process;
 pub mod raw;

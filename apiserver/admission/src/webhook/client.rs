@@ -38,6 +38,14 @@ struct Place {
     of_service: bool,
 }
 
+/// What was answered.
+struct Answer {
+    status: StatusCode,
+    /// `Content-Type`.
+    kind: Option<String>,
+    body: Bytes,
+}
+
 impl Client {
     /// A client that finds services through `lister`.
     pub fn new(lister: Arc<dyn Lister>) -> Self {
@@ -54,7 +62,7 @@ impl Client {
         let path = format!("{}?timeout={}s", place.path, timeout.as_secs());
         let failed = |error: String| format!("Post \"https://{authority}{path}\": {error}");
         match tokio::time::timeout(timeout, self.exchange(config, &place, &authority, &path, body)).await {
-            Ok(Ok(answer)) => answered(answer),
+            Ok(Ok(Answer { status, kind, body })) => words::answered(status, kind.as_deref(), body),
             Ok(Err(error)) => Err(failed(error)),
             Err(_) => Err(failed("context deadline exceeded".into())),
         }
@@ -67,7 +75,7 @@ impl Client {
         authority: &str,
         path: &str,
         body: Bytes,
-    ) -> Result<(StatusCode, Bytes), String> {
+    ) -> Result<Answer, String> {
         let address = match &config.service {
             Some(of) if place.of_service => {
                 service::look_up(&*self.lister, &of.namespace, &of.name, of.port.unwrap_or(443)).await?
@@ -103,13 +111,14 @@ impl Client {
         key: &Key,
         mut connection: Connection,
         request: Request<Full<Bytes>>,
-    ) -> Result<(StatusCode, Bytes), String> {
+    ) -> Result<Answer, String> {
         connection.ready().await.map_err(|error| error.to_string())?;
         let answer = connection.send_request(request).await.map_err(|error| error.to_string())?;
         let status = answer.status();
+        let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
         let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await.map_err(|error| error.to_string())?;
         self.pool.put(key.clone(), connection);
-        Ok((status, body.to_bytes()))
+        Ok(Answer { status, kind, body: body.to_bytes() })
     }
 
     async fn connect(&self, key: &Key) -> Result<Connection, String> {
@@ -158,21 +167,4 @@ fn place(config: &Config) -> Result<Place, String> {
     let host = uri.host().ok_or("Unparsable webhook URL: no host")?.to_owned();
     let path = if uri.path().is_empty() { "/" } else { uri.path() };
     Ok(Place { host, port: uri.port_u16().unwrap_or(443), path: path.to_owned(), of_service: false })
-}
-
-/// The body of a 200, or what Go's client makes of another answer.
-fn answered((status, body): (StatusCode, Bytes)) -> Result<Bytes, String> {
-    let text = String::from_utf8_lossy(&body);
-    match status.as_u16() {
-        200..=206 => Ok(body),
-        401 => Err("Unauthorized".into()),
-        403 => Err("forbidden".into()),
-        404 => Err("the server could not find the requested resource".into()),
-        405 => Err("the server does not allow this method on the requested resource".into()),
-        500.. => Err(format!(
-            "an error on the server ({}) has prevented the request from succeeding",
-            apimachinery::quote::quoted(text.trim())
-        )),
-        _ => Err("the server rejected our request for an unknown reason".into()),
-    }
 }
