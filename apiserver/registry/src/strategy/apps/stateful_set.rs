@@ -1,8 +1,10 @@
 //! Stateful sets.
 
+use std::borrow::Cow;
+
 use apimachinery::field::{Error, ErrorList, Path};
 use schema::types;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{keeps_running, selected, selector};
 use crate::strategy::check::{
@@ -80,10 +82,29 @@ fn spec(set: &Value, scope: &Scope<'_>) -> ErrorList {
         if !selector.is_everything() {
             selected(&selector, template, &at_template, &mut errors);
         }
-        errors.extend(template::validate(template, "/spec/template", scope, &at_template));
+        let whole = with_claims(template, at(spec, "volumeClaimTemplates"));
+        errors.extend(template::validate(&whole, "/spec/template", scope, &at_template));
     }
     keeps_running(template, "StatefulSet", &at_template, &mut errors);
     errors
+}
+
+/// The template as Pods are made of it: each claim is a volume of its name.
+fn with_claims<'a>(template: &'a Value, claims: &Value) -> Cow<'a, Value> {
+    let claims = claims.as_array().map(Vec::as_slice).unwrap_or_default();
+    let volumes = at(at(template, "spec"), "volumes").as_array().map(Vec::as_slice).unwrap_or_default();
+    let names = claims.iter().map(|claim| text(at(claim, "metadata"), "name"));
+    let missing = names.filter(|name| !name.is_empty() && !volumes.iter().any(|volume| text(volume, "name") == *name));
+    let added = missing.map(|name| json!({"name": name, "persistentVolumeClaim": {"claimName": name}}));
+    let all: Vec<Value> = volumes.iter().cloned().chain(added).collect();
+    if all.len() == volumes.len() {
+        return Cow::Borrowed(template);
+    }
+    let mut whole = template.clone();
+    if let Some(spec) = whole.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.insert("volumes".to_owned(), all.into());
+    }
+    Cow::Owned(whole)
 }
 
 fn strategy(strategy: &Value, path: &Path, errors: &mut ErrorList) {
@@ -133,4 +154,21 @@ fn status(status: &Value, old: &Value) -> ErrorList {
     not_more(status, "availableReplicas", "readyReplicas", words, &path, &mut errors);
     not_decremented(status, old, "collisionCount", &path, &mut errors);
     errors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_claim_is_a_volume_of_its_name_unless_there_is_one() {
+        let template = json!({"spec": {"volumes": [{"name": "own", "emptyDir": {}}]}});
+        let claim = |name: &str| json!({"metadata": {"name": name}});
+        let whole = with_claims(&template, &json!([claim("own"), claim("data")]));
+        let data = json!({"name": "data", "persistentVolumeClaim": {"claimName": "data"}});
+        assert_eq!(whole["spec"]["volumes"], json!([{"name": "own", "emptyDir": {}}, data]));
+        for claims in [Value::Null, json!([]), json!([claim("own")]), json!([{}])] {
+            assert!(matches!(with_claims(&template, &claims), Cow::Borrowed(_)), "{claims}");
+        }
+    }
 }
