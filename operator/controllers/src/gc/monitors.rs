@@ -76,9 +76,9 @@ impl Monitors {
         let mut backoff = Backoff::default();
         loop {
             let wait = match discovery::discover(&self.client).await {
-                Ok(served) => {
+                Ok(discovered) => {
                     backoff.reset();
-                    self.update(served);
+                    self.update(discovered.served);
                     RESYNC
                 }
                 Err(error) => {

@@ -31,14 +31,20 @@ struct Left {
 /// Tells what there is in a namespace to go.
 pub async fn delete(client: &Client, namespace: &str, deleted_at: &Time) -> Found {
     let mut found = Found::default();
-    let served = match discovery::discover(client).await {
-        Ok(served) => served,
+    let discovered = match discovery::discover(client).await {
+        Ok(discovered) => discovered,
         Err(error) => {
             found.discovery_failure = Some(error.to_string());
             return found;
         }
     };
-    let deletable = served.into_iter().filter(|of| of.namespaced && of.supports(&["delete"]));
+    // What is known is deleted; the namespace stays as long as there may be more.
+    let groups = discovered.stale.len();
+    let failing = |failure| format!("Discovery failed for some groups, {groups} failing: {failure}");
+    found.discovery_failure = discovered.failure().map(failing);
+    let answered = |of: &Served| !discovered.stale.contains(&of.resource.api_version);
+    let deletable =
+        discovered.served.into_iter().filter(|of| of.namespaced && of.supports(&["delete"]) && answered(of));
     let (pods, others): (Vec<Served>, Vec<Served>) =
         deletable.partition(|of| of.resource.group.is_empty() && of.resource.plural == "pods");
     // Pods may need the rest (network policies, configuration) for as long as they run.
