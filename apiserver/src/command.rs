@@ -6,7 +6,7 @@ use clap::Parser;
 use process::LogOptions;
 use tokio::sync::oneshot;
 
-use crate::options::{DEFAULT_PORT, Options};
+use crate::options::{AggregatedOptions, DEFAULT_PORT, Options};
 use crate::{Ready, bind, run};
 
 /// `apiserver`'s command line.
@@ -16,13 +16,16 @@ pub struct Command {
     #[command(flatten)]
     options: Options,
     #[command(flatten)]
+    aggregated: AggregatedOptions,
+    #[command(flatten)]
     log: LogOptions,
 }
 
 impl Command {
     /// Serves until SIGINT or SIGTERM.
     pub fn execute(self) -> ExitCode {
-        let Self { options, log } = self;
+        let Self { options, aggregated, log } = self;
+        let options = Options { host: aggregated.host(), ..options };
         log.start();
         process::run("apiserver", |stop| async move {
             let listener = bind(options.bind_address, options.secure_port.unwrap_or(DEFAULT_PORT))?;

@@ -41,6 +41,17 @@ pub enum Error {
         /// What is wrong with it.
         problem: String,
     },
+    /// A file of definitions is malformed.
+    #[error("{file}: {problem}")]
+    Definitions {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The server in front cannot be used.
+    #[error("the host: {0}")]
+    Host(String),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -44,6 +44,12 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> 
     })
 }
 
+/// The paths in a folder, in no order.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>, FileError> {
+    let fail = |error| FileError::new("read", folder, error);
+    fs::read_dir(folder).map_err(fail)?.map(|entry| entry.map(|entry| entry.path()).map_err(fail)).collect()
+}
+
 /// The text of `path`, or `None` if there is no such file.
 pub fn read_optional(path: &Path) -> Result<Option<String>, FileError> {
     match fs::read_to_string(path) {

@@ -3,15 +3,19 @@
 //! [`options`] is the only place that reads flags and environment. [`run()`] opens the store, makes what is missing
 //! (certificates, the first objects), publishes the custom resources and serves until it is told to stop.
 
+pub mod aggregated;
 mod aggregator;
 mod authorization;
 pub mod bootstrap;
 mod client_trust;
+mod cluster;
 pub mod command;
 pub mod config;
 mod crd;
+mod definitions;
 pub mod error;
 mod files;
+mod host;
 pub mod identity;
 mod informer;
 mod kubeconfig;
@@ -24,6 +28,7 @@ mod runtime_config;
 mod service_accounts;
 mod serving;
 mod store;
+mod surroundings;
 mod webhook;
 
 pub use config::Config;

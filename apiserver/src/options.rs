@@ -12,13 +12,16 @@ use clap::Args;
 
 use registry::allocation::Ranges;
 
+pub use aggregated::AggregatedOptions;
 pub use authentication::AuthenticationOptions;
 pub use authorization::{AuthorizationMode, AuthorizationOptions, ReviewVersion};
 
+use crate::aggregated::Host;
 use crate::config::Config;
 use crate::error::Error;
 use crate::runtime_config::RuntimeConfig;
 
+mod aggregated;
 mod authentication;
 mod authorization;
 
@@ -219,9 +222,17 @@ pub struct Options {
     #[arg(long, default_value = "5m0s", value_parser = duration, value_name = "DURATION", help_heading = "Storage")]
     pub etcd_compaction_interval: Duration,
 
+    /// Definitions of custom resources to apply at the start: YAML or JSON files, or folders of them
+    #[arg(long, value_delimiter = ',', value_name = "FILE|DIR,...", help_heading = "Custom resources")]
+    pub definitions: Vec<PathBuf>,
+
     /// Time that events are kept
     #[arg(long, default_value = "1h0m0s", value_parser = duration, value_name = "DURATION", help_heading = "Storage")]
     pub event_ttl: Duration,
+
+    /// The server in front of this one, if there is one; not a flag of every command.
+    #[arg(skip)]
+    pub host: Option<Host>,
 }
 
 impl Options {

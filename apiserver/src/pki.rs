@@ -70,9 +70,14 @@ pub enum Leaf<'a> {
 /// A certificate authority in a folder.
 pub struct Authority {
     folder: PathBuf,
+    file: &'static str,
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
+
+/// The files and the name of the server's own authority.
+const OWN: &str = "ca";
+const OWN_NAME: &str = "coxswain-ca";
 
 const AUTHORITY_YEARS: i16 = 10;
 const LEAF_YEARS: i16 = 1;
@@ -82,7 +87,26 @@ const RENEW_BEFORE_DAYS: i64 = 30;
 impl Authority {
     /// Opens the authority in `folder`, or makes one there.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        Self::open_as(folder, "ca", "coxswain-ca")
+        Self::open_as(folder, OWN, OWN_NAME)
+    }
+
+    /// Opens the authority of clients in `folder`, or makes one there: where the one that signs what the server shows is
+    /// shared with others.
+    pub fn of_clients(folder: &Path) -> Result<Self, Error> {
+        Self::open_as(folder, "client-ca", "coxswain-client-ca")
+    }
+
+    /// Puts another authority in the place of the one in `folder`, unless it is there.
+    pub fn replace(folder: &Path, pair: &Pair) -> Result<(), Error> {
+        if read_pair(folder, OWN)?.as_ref() != Some(pair) {
+            write_pair(folder, OWN, pair)?;
+        }
+        Ok(())
+    }
+
+    /// A new authority, which is in no folder yet.
+    pub fn make() -> Result<Pair, Error> {
+        make_authority(OWN_NAME).map_err(in_file(Path::new(""), &format!("{OWN}.crt")))
     }
 
     /// Opens the authority of front proxies in `folder`, or makes one there: another one, for who has its certificates may
@@ -91,7 +115,7 @@ impl Authority {
         Self::open_as(folder, "front-proxy-ca", "coxswain-front-proxy-ca")
     }
 
-    fn open_as(folder: &Path, file: &str, name: &str) -> Result<Self, Error> {
+    fn open_as(folder: &Path, file: &'static str, name: &str) -> Result<Self, Error> {
         let (certificate, key) = (format!("{file}.crt"), format!("{file}.key"));
         let pair = match read_pair(folder, file)? {
             Some(pair) => pair,
@@ -103,7 +127,22 @@ impl Authority {
         };
         let key = KeyPair::from_pem(&pair.key).map_err(in_file(folder, &key))?;
         let issuer = Issuer::from_ca_cert_pem(&pair.certificate, key).map_err(in_file(folder, &certificate))?;
-        Ok(Self { folder: folder.to_owned(), certificate: pair.certificate, issuer })
+        Ok(Self { folder: folder.to_owned(), file, certificate: pair.certificate, issuer })
+    }
+
+    /// The authority that has been put in the place of this one since; `None` if there is none.
+    pub fn successor(&self) -> Result<Option<Self>, Error> {
+        match read_pair(&self.folder, self.file)? {
+            Some(pair) if pair.certificate != self.certificate => {
+                Self::open_as(&self.folder, self.file, OWN_NAME).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Its certificate and key.
+    pub fn pair(&self) -> Pair {
+        Pair { certificate: self.certificate.clone(), key: self.issuer.key().serialize_pem() }
     }
 
     /// The authority's certificate, PEM.
@@ -178,6 +217,13 @@ impl Authority {
                 }
             }
     }
+}
+
+/// When a certificate (PEM) ends; `None` if it cannot be read.
+pub fn ends(certificate: &str) -> Option<Timestamp> {
+    let der = pem_body(certificate)?;
+    let (_, parsed) = X509Certificate::from_der(&der).ok()?;
+    Timestamp::from_second(parsed.validity().not_after.timestamp()).ok()
 }
 
 fn make_authority(name: &str) -> Result<Pair, rcgen::Error> {

@@ -15,28 +15,23 @@ use admission::service_account::ServiceAccount;
 use admission::storage_object_in_use_protection::StorageObjectInUseProtection;
 use admission::taint_nodes_by_condition::TaintNodesByCondition;
 use admission::{Chain, Lister, Plugin, webhook};
-use apimachinery::gvk::GroupVersionResource;
-use authentication::token_file::{self, TokenFile};
-use endpoints::authentication::Authenticator;
 use endpoints::health::Check;
-use registry::{Registry, Reviewers, Table};
+use registry::Registry;
 use storage::Storage;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::info;
 
-use crate::aggregator::{Aggregator, ProxyCertificate};
-use crate::client_trust::{ClientTrust, PROXY_NAME};
+use crate::aggregated::Aggregated;
+use crate::cluster::Cluster;
 use crate::config::Config;
 use crate::error::Error;
-use crate::identity::{ADMIN, OPERATORS};
-use crate::options::AuthorizationMode;
-use crate::pki::{Authority, Leaf, Pair};
-use crate::service_accounts::ServiceAccounts;
+use crate::identity::{ADMIN, Identity};
 use crate::serving::Serving;
-use crate::{authorization, bootstrap, crd, files, identity, kubeconfig, kubernetes_service, store};
+use crate::surroundings::Surroundings;
+use crate::{crd, definitions, files, kubeconfig, store};
 
 /// What a server says when it answers requests.
 #[derive(Clone, Debug)]
@@ -74,14 +69,17 @@ pub async fn run(
     };
     let url = format!("https://{}", SocketAddr::new(host, local.port()));
     let options = config.options();
+    // What cannot be read is told before anything is made.
+    let definitions = definitions::read(&options.definitions)?;
     let advertised = SocketAddr::new(options.advertise_address.unwrap_or(local.ip()), local.port());
 
-    let authority = Arc::new(Authority::open(&config.cert_dir())?);
-    let (certificate, own_proxy) = proxy_certificate(&config)?;
-    let trust = ClientTrust::open(&config, &authority, own_proxy.as_ref())?;
-    let serving = Serving::open(&config, &authority, host, &[])?;
-    let tls = endpoints::tls::server_config(serving.certificate(), Some(trust.certificates()))?;
-    write_kubeconfigs(&config, &authority, &url, serving.loopback_name())?;
+    let mut place: Box<dyn Surroundings> = match &options.host {
+        Some(host) => Box::new(Aggregated::new(&config, host, stop.clone()).await?),
+        None => Box::new(Cluster::open(&config, advertised, stop.clone())?),
+    };
+    let serving = Serving::open(&config, place.authority(), host, &place.names())?;
+    let tls = endpoints::tls::server_config(serving.certificate(), Some(place.client_certificates()))?;
+    write_kubeconfigs(&config, &*place, &url, serving.loopback_name())?;
 
     let store = store::open(&config).await?;
     let registry = Registry::new(
@@ -93,38 +91,16 @@ pub async fn run(
             ranges: config.ranges().clone(),
         },
     );
-    registry.set_admission(admission_chain(&config, &registry));
+    let lister = place.lister(&registry);
+    registry.set_webhook_services(lister.clone());
+    let plugins = place.admission_plugins().into_iter().map(|name| plugin(name, lister.clone()));
+    registry.set_admission(Chain::new(plugins.collect()));
     let prepare = |e: apimachinery::StatusError| Error::Prepare(e.to_string());
-    bootstrap::create_missing(&registry).await.map_err(prepare)?;
-    kubernetes_service::publish(&registry, advertised).await.map_err(prepare)?;
+    place.prepare(&registry).await?;
     let crds = crd::Controller::start(registry.clone()).await.map_err(prepare)?;
 
-    let disabled = disabled(&config, &registry.table())?;
-    let mut built_in = bootstrap::api_services().map_err(prepare)?;
-    let shown = registry.table().without_builtin(&disabled);
-    built_in.retain(|service| {
-        let text = |field: &str| service["spec"][field].as_str().unwrap_or_default();
-        shown.has_version(text("group"), text("version"))
-    });
-    let aggregator = Aggregator::start(registry.clone(), certificate, built_in).await.map_err(prepare)?;
-    if !disabled.is_empty() {
-        // What has been made and is followed by now may be of such kinds too.
-        registry.update_table(|table| table.without_builtin(&disabled));
-    }
-
     let mut server = endpoints::Config::new(registry.clone());
-    server.aggregation = aggregator.aggregation();
-    let accounts = ServiceAccounts::open(&config)?;
-    registry.set_token_issuer(Arc::new(accounts.issuer(&config)));
-    server.openid = accounts.openid(&config, &advertised.to_string()).map(Arc::new);
-    let authenticator = authenticator(&config, &accounts, &registry)?;
-    trust.apply(&authenticator)?;
-    let nodes = config.authorization_modes().contains(&AuthorizationMode::Node);
-    let known = registry.follow_authorization(nodes).await.map_err(prepare)?;
-    server.authorizer = authorization::authorizer(&config, &known)?;
-    registry
-        .set_reviewers(Reviewers { authorizer: server.authorizer.clone(), tokens: Arc::new(authenticator.clone()) });
-    server.authenticator = authenticator;
+    place.complete(&mut server).await?;
     server.health.add(store_check(&store));
     server.request_timeout = options.request_timeout;
     server.min_request_timeout = Duration::from_secs(options.min_request_timeout);
@@ -140,12 +116,12 @@ pub async fn run(
 
     let tasks = TaskTracker::new();
     tasks.spawn(crds.run(stop.clone()));
-    tasks.spawn(trust.publish(registry.clone(), stop.clone()));
-    tasks.spawn(aggregator.run(stop.clone()));
     tasks.spawn(serving.follow(stop.clone()));
     if !options.etcd_compaction_interval.is_zero() {
         tasks.spawn(storage::compactor::run(store.clone(), options.etcd_compaction_interval, stop.clone()));
     }
+    definitions::apply(&registry, definitions).await.map_err(prepare)?;
+    place.spawn(&registry, &tasks);
     tasks.close();
     info!(%url, "serving");
     // Nobody may be waiting any more; the server serves all the same.
@@ -155,15 +131,6 @@ pub async fn run(
     stop_caches(&registry).await;
     store.close().await;
     Ok(())
-}
-
-/// The built-in resources that are not to be served.
-fn disabled(config: &Config, table: &Table) -> Result<Vec<GroupVersionResource>, Error> {
-    let disabled = config.runtime_config().disabled(table).map_err(Error::Options)?;
-    for missing in config.runtime_config().missing(table) {
-        warn!("--runtime-config: this server has no {missing}");
-    }
-    Ok(disabled)
 }
 
 /// How long the caches may take to end; nobody reads them any more.
@@ -177,11 +144,6 @@ async fn stop_caches(registry: &Registry) {
     if tokio::time::timeout(CACHES_END, ends).await.is_err() {
         tracing::debug!("the caches did not end in time");
     }
-}
-
-fn admission_chain(config: &Config, registry: &Arc<Registry>) -> Chain {
-    let lister = registry.lister();
-    Chain::new(config.admission_plugins().map(|name| plugin(name, lister.clone())).collect())
 }
 
 fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
@@ -201,35 +163,6 @@ fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
     }
 }
 
-fn authenticator(
-    config: &Config,
-    accounts: &ServiceAccounts,
-    registry: &Arc<Registry>,
-) -> Result<Authenticator, Error> {
-    let options = config.options();
-    let audiences = options.authentication.audiences();
-    let mut authenticator = Authenticator::new(audiences.clone()).anonymous(options.anonymous_auth);
-    if let Some(file) = &options.token_auth_file {
-        let users = token_file::parse(&files::read(file)?);
-        let users = users.map_err(|problem| Error::Tokens { file: file.display().to_string(), problem })?;
-        authenticator = authenticator.with(Arc::new(TokenFile::new(users, audiences)));
-    }
-    Ok(accounts.authenticators(registry).into_iter().fold(authenticator, Authenticator::with))
-}
-
-/// What is shown to aggregated servers: what was given, or what an authority of our own signs.
-fn proxy_certificate(config: &Config) -> Result<(Arc<ProxyCertificate>, Option<Authority>), Error> {
-    let options = config.options();
-    if let (Some(certificate), Some(key)) = (&options.proxy_client_cert_file, &options.proxy_client_key_file) {
-        return Ok((ProxyCertificate::open(certificate.clone(), key.clone())?, None));
-    }
-    let folder = config.cert_dir();
-    let authority = Authority::of_front_proxies(&folder)?;
-    authority.leaf(PROXY_NAME, &Leaf::Client { user: PROXY_NAME, groups: &[] })?;
-    let file = |kind: &str| folder.join(format!("{PROXY_NAME}.{kind}"));
-    Ok((ProxyCertificate::open(file("crt"), file("key"))?, Some(authority)))
-}
-
 fn store_check(store: &Arc<dyn Storage>) -> Check {
     let store = store.clone();
     Check::new("etcd", move || {
@@ -240,14 +173,14 @@ fn store_check(store: &Arc<dyn Storage>) -> Check {
 
 fn write_kubeconfigs(
     config: &Config,
-    authority: &Authority,
+    place: &dyn Surroundings,
     url: &str,
     tls_server_name: Option<&str>,
 ) -> Result<(), Error> {
-    for identity::Identity { file, user, groups } in OPERATORS.into_iter().chain([ADMIN]) {
-        let pair: Pair = authority.leaf(file, &Leaf::Client { user, groups })?;
+    for identity @ Identity { file, user, .. } in place.identities() {
+        let pair = place.client_authority().leaf(file, &identity.leaf())?;
         let path = config.kubeconfig(file);
-        let content = kubeconfig::render(url, tls_server_name, authority.certificate(), user, &pair);
+        let content = kubeconfig::render(url, tls_server_name, place.authority().certificate(), user, &pair);
         if files::read_optional(&path)?.as_deref() != Some(content.as_str()) {
             files::replace(&path, content.as_bytes(), 0o600)?;
         }

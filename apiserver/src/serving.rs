@@ -109,7 +109,10 @@ impl Source {
             Self::Files { certificate, key } => {
                 Ok(Pair { certificate: files::read(certificate)?, key: files::read(key)? })
             }
-            Self::Own { authority, names } => Ok(authority.leaf(file, &Leaf::Server { name: "apiserver", names })?),
+            Self::Own { authority, names } => {
+                let leaf = Leaf::Server { name: "apiserver", names };
+                Ok(authority.successor()?.as_ref().unwrap_or(authority).leaf(file, &leaf)?)
+            }
         }
     }
 

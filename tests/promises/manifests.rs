@@ -1,18 +1,20 @@
 //! The kustomizations of `manifests/`: they build, servers take them, and the operators work with the rights they grant.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use tests::process::{Process, binary};
-use tests::{ControlPlane, Kubectl, Part, Store, eventually};
+use tests::{ControlPlane, Part, Store, eventually};
 
 const NAMESPACE: &str = "coxswain-system";
 
 #[test]
 fn every_kustomization_is_taken_as_it_is() {
-    for (folder, workloads) in
-        [("operator", ["deployment/controller-manager", "deployment/scheduler", "deployment/admission-webhook"])]
-    {
+    let operators = ["deployment/controller-manager", "deployment/scheduler", "deployment/admission-webhook"];
+    for (folder, workloads) in [
+        ("operator", &operators[..]),
+        ("aggregated", &["deployment/apiserver", "persistentvolumeclaim/apiserver-data"]),
+        ("aggregated/etcd", &["deployment/apiserver", "statefulset/etcd"]),
+    ] {
         let plane = ControlPlane::start(Part::ApiServer, Store::Embedded);
         let kubectl = plane.kubectl();
         // Twice: the second finds nothing to change.
@@ -26,23 +28,6 @@ fn every_kustomization_is_taken_as_it_is() {
     }
 }
 
-/// A kubeconfig with a token of a service account, made as that account's Pods get one.
-fn account(plane: &ControlPlane, kubectl: &Kubectl, name: &str) -> PathBuf {
-    let token = kubectl.run(&["create", "token", name, "-n", NAMESPACE]);
-    let path = plane.data_dir().join(format!("{name}-account.kubeconfig"));
-    let authority = plane.data_dir().join("pki/ca.crt");
-    let text = format!(
-        "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
-         clusters: [{{name: c, cluster: {{server: {:?}, certificate-authority: {authority:?}}}}}]\n\
-         users: [{{name: u, user: {{token: {:?}}}}}]\n\
-         contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n",
-        plane.url(),
-        token.trim(),
-    );
-    std::fs::write(&path, text).unwrap();
-    path
-}
-
 #[test]
 fn the_operators_work_with_the_rights_of_their_service_accounts() {
     let plane = ControlPlane::start(Part::ApiServer, Store::Embedded);
@@ -50,7 +35,7 @@ fn the_operators_work_with_the_rights_of_their_service_accounts() {
     kubectl.run(&["apply", "--server-side", "-k", "../manifests/operator"]);
     kubectl.run(&["wait", "--for=condition=Established", "crd/apps.coxswain.dev", "--timeout=60s"]);
     let start = |name: &str, flags: &[&str]| {
-        let kubeconfig = account(&plane, &kubectl, name);
+        let kubeconfig = plane.account(NAMESPACE, name);
         let mut command = Command::new(binary(name));
         command.arg("--kubeconfig").arg(kubeconfig).args(["--leader-elect-resource-namespace", NAMESPACE]).args(flags);
         Process::start(name, &mut command)

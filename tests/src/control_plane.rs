@@ -52,9 +52,14 @@ impl ControlPlane {
 
     /// The same with further flags.
     pub fn start_with(part: Part, store: Store, flags: &[&str]) -> Self {
+        Self::start_at(0, part, store, flags)
+    }
+
+    /// The same on a port.
+    pub fn start_at(port: u16, part: Part, store: Store, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect::<Vec<_>>();
-        let (process, url) = launch(part, folder.path(), &store, "0", &flags);
+        let (process, url) = launch(part, folder.path(), &store, &port.to_string(), &flags);
         Self { process, part, flags, folder, store, url }
     }
 
@@ -76,6 +81,33 @@ impl ControlPlane {
     /// kubectl as the administrator.
     pub fn kubectl(&self) -> Kubectl {
         Kubectl::new(self.kubeconfig())
+    }
+
+    /// A kubeconfig with a token of a service account, made as that account's Pods get one. It leads to `url`, which shows
+    /// a certificate of the authority in `authority`.
+    pub fn account_at(&self, namespace: &str, name: &str, url: &str, authority: &Path) -> PathBuf {
+        let token = self.kubectl().run(&["create", "token", name, "-n", namespace]);
+        let port = url.rsplit(':').next().unwrap_or_default();
+        let path = self.folder.path().join(format!("{namespace}-{name}-{port}.kubeconfig"));
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: c\n\
+             clusters: [{{name: c, cluster: {{server: {url:?}, certificate-authority: {authority:?}}}}}]\n\
+             users: [{{name: u, user: {{token: {:?}}}}}]\n\
+             contexts: [{{name: c, context: {{cluster: c, user: u}}}}]\n",
+            token.trim(),
+        );
+        std::fs::write(&path, text).expect("a file");
+        path
+    }
+
+    /// The same, leading here.
+    pub fn account(&self, namespace: &str, name: &str) -> PathBuf {
+        self.account_at(namespace, name, &self.url, &self.authority())
+    }
+
+    /// The authority that signs what it shows, PEM.
+    pub fn authority(&self) -> PathBuf {
+        self.folder.path().join("pki/ca.crt")
     }
 
     /// The process.

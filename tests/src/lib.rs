@@ -8,6 +8,7 @@
 pub mod aggregated_server;
 pub mod authority;
 pub mod authorization_webhook;
+pub mod behind;
 pub mod connection;
 pub mod control_plane;
 pub mod conversion_webhook;

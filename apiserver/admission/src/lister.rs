@@ -7,6 +7,8 @@ use apimachinery::status::StatusError;
 use async_trait::async_trait;
 use serde_json::Value;
 
+use crate::outbound::service::{self, Address};
+
 /// Another version or group under which the same stored object is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Equivalent {
@@ -40,6 +42,11 @@ pub trait Lister: Send + Sync {
 
     /// All objects of a resource, in key order. The same slice is handed out again while nothing has changed.
     async fn list(&self, resource: &GroupVersionResource) -> Result<Arc<[Arc<Value>]>, StatusError>;
+
+    /// An address at which a port of a service is reached, for calls of webhooks. The error's words are upstream's.
+    async fn locate(&self, namespace: &str, name: &str, port: u16) -> Result<Address, String> {
+        service::look_up(self, namespace, name, port).await
+    }
 
     /// The other versions and groups that serve the same objects (`matchPolicy: Equivalent`), without `resource` itself.
     fn equivalents(&self, _resource: &GroupVersionResource, _subresource: &str) -> Vec<Equivalent> {

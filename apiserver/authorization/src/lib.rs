@@ -9,4 +9,4 @@ pub mod rbac;
 mod union;
 
 pub use authorizer::{Attributes, Authorizer, Decision, NonResourceRule, ResourceRule, Rules};
-pub use union::{Always, Privileged, Union};
+pub use union::{Always, Paths, Privileged, Union};

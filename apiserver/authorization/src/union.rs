@@ -60,6 +60,17 @@ impl Authorizer for Privileged {
     }
 }
 
+/// Lets everybody ask for these paths, which are no resources.
+pub struct Paths(pub &'static [&'static str]);
+
+#[async_trait]
+impl Authorizer for Paths {
+    async fn authorize(&self, attributes: &Attributes) -> Decision {
+        let asked = !attributes.resource_request && self.0.contains(&attributes.path.as_str());
+        if asked { Decision::allow() } else { Decision::no_opinion() }
+    }
+}
+
 /// Upstream's modes `AlwaysAllow` and `AlwaysDeny`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Always {
@@ -130,6 +141,18 @@ mod tests {
             let authorizers = answers.into_iter().map(|answer| Arc::new(Says(answer)) as Arc<dyn Authorizer>);
             let attributes = Attributes::new(Arc::new(UserInfo::new("u", ["g"])), "get");
             assert_eq!(Union(authorizers.collect()).authorize(&attributes).await, decision, "{shown}");
+        }
+    }
+
+    #[tokio::test]
+    async fn paths_are_for_everybody_and_resources_of_their_names_are_not() {
+        let paths = Paths(&["/healthz"]);
+        for (path, resource_request, allowed) in
+            [("/healthz", false, true), ("/healthz", true, false), ("/healthz/etcd", false, false), ("/", false, false)]
+        {
+            let user = Arc::new(UserInfo::new("u", ["g"]));
+            let asked = Attributes { path: path.into(), resource_request, ..Attributes::new(user, "get") };
+            assert_eq!(paths.authorize(&asked).await.is_allowed(), allowed, "{path}");
         }
     }
 }

@@ -64,7 +64,8 @@ pub(crate) async fn route(
 
 /// The 404 of a group and version: a Status where the group is built in, else the page that no router knows.
 pub(crate) fn unknown(table: &Table, prefix: &str, group: &str) -> Result<Response<Body>, StatusError> {
-    let built_in = prefix == "api" || table.rows().iter().any(|row| row.gvr.group == group && !row.is_custom());
+    let group = if prefix == "api" { "" } else { group };
+    let built_in = table.rows().iter().any(|row| row.gvr.group == group && !row.is_custom());
     if built_in { Err(StatusError::unknown_resource()) } else { Ok(page_not_found()) }
 }
 

@@ -62,7 +62,7 @@ pub struct Registry {
     /// Creations of custom resources hold it for reading from their last look at the table until they are stored.
     creations: RwLock<()>,
     /// Calls conversion webhooks.
-    webhooks: Client,
+    webhooks: ArcSwap<Client>,
 }
 
 /// See [`Registry::allow_creation`].
@@ -78,7 +78,7 @@ impl Registry {
     /// A registry of the built-in kinds over `storage`, without admission.
     pub fn new(storage: Arc<dyn Storage>, options: Options) -> Arc<Self> {
         Arc::new_cyclic(|registry| Self {
-            webhooks: Client::new(Arc::new(TableLister::new(registry.clone()))),
+            webhooks: ArcSwap::from_pointee(Client::new(Arc::new(TableLister::new(registry.clone())))),
             table: ArcSwap::from_pointee(Table::builtin()),
             admission: ArcSwap::from_pointee(Chain::default()),
             reviewers: ArcSwapOption::empty(),
@@ -145,6 +145,11 @@ impl Registry {
         self.admission.store(Arc::new(chain));
     }
 
+    /// Sets who knows the services that conversion webhooks stand behind. Until then they are looked up in the table.
+    pub fn set_webhook_services(&self, lister: Arc<dyn Lister>) {
+        self.webhooks.store(Arc::new(Client::new(lister)));
+    }
+
     /// Sets whom reviews ask. Until then they fail.
     pub fn set_reviewers(&self, reviewers: Reviewers) {
         self.reviewers.store(Some(Arc::new(reviewers)));
@@ -178,8 +183,8 @@ impl Registry {
     }
 
     /// Calls conversion webhooks.
-    pub(crate) fn webhooks(&self) -> &Client {
-        &self.webhooks
+    pub(crate) fn webhooks(&self) -> Arc<Client> {
+        self.webhooks.load_full()
     }
 
     pub(crate) fn backing(&self) -> &Backing {

@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::options::AuthorizationMode;
 use crate::webhook::Webhook;
-use webhook::SubjectAccessReviews;
+pub(crate) use webhook::SubjectAccessReviews;
 
 /// Asks the modes in their order, after those who may do everything.
 ///

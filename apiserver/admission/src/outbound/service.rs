@@ -15,7 +15,10 @@ pub type Address = (String, u16);
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// An address of a service, looked up with `lister`. The error's words are upstream's.
-pub async fn look_up(lister: &dyn Lister, namespace: &str, name: &str, port: u16) -> Result<Address, String> {
+pub async fn look_up<L>(lister: &L, namespace: &str, name: &str, port: u16) -> Result<Address, String>
+where
+    L: Lister + ?Sized,
+{
     let services = GroupVersionResource::new("", "v1", "services");
     let service = match lister.get(&services, namespace, name).await {
         Ok(None) => lister.get_fresh(&services, namespace, name).await,

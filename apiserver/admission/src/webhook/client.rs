@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::hook::ClientConfig as Config;
 use super::pool::{Connection, Key, Pool};
 use crate::Lister;
-use crate::outbound::{service, trust, words};
+use crate::outbound::{trust, words};
 
 /// The most that an answer may hold.
 const MAX_ANSWER: usize = 16 << 20;
@@ -77,9 +77,7 @@ impl Client {
         body: Bytes,
     ) -> Result<Answer, String> {
         let address = match &config.service {
-            Some(of) if place.of_service => {
-                service::look_up(&*self.lister, &of.namespace, &of.name, of.port.unwrap_or(443)).await?
-            }
+            Some(of) if place.of_service => self.lister.locate(&of.namespace, &of.name, of.port.unwrap_or(443)).await?,
             _ => (place.host.trim_matches(['[', ']']).to_owned(), place.port),
         };
         let key = Key {

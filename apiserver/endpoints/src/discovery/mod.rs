@@ -104,6 +104,8 @@ pub(crate) fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Bod
     let custom =
         |group: &str| table.rows().iter().find(|row| row.gvr.group == group).is_some_and(|row| row.is_custom());
     match parts.as_slice() {
+        // Who has no core group knows nothing of its paths.
+        ["api", ..] if !table.has_version("", "v1") => Ok(page_not_found()),
         ["api"] => {
             routed(exchange)?;
             let form = match aggregated_form(exchange) {

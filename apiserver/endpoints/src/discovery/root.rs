@@ -16,8 +16,6 @@ pub(crate) fn paths(server: &Server, exchange: &Exchange) -> Result<Response<Bod
     }
     let table = server.config.registry.table();
     let fixed = [
-        "/api",
-        "/api/v1",
         "/apis",
         "/apis/",
         "/healthz",
@@ -30,6 +28,9 @@ pub(crate) fn paths(server: &Server, exchange: &Exchange) -> Result<Response<Bod
         "/version",
     ];
     let mut paths: Vec<String> = fixed.iter().map(|path| (*path).to_owned()).collect();
+    if table.has_version("", "v1") {
+        paths.extend(["/api", "/api/v1"].map(str::to_owned));
+    }
     if server.config.openid.is_some() {
         paths.extend([openid::CONFIGURATION_PATH, openid::KEY_SET_PATH].map(str::to_owned));
     }

@@ -41,7 +41,7 @@ impl Registry {
             convert(&mut object, &row.gvk());
             return Ok(object);
         };
-        let mut object = versions.convert(self.webhooks(), vec![object], version).await?;
+        let mut object = versions.convert(&self.webhooks(), vec![object], version).await?;
         object.pop().ok_or_else(|| StatusError::internal("a conversion without an object"))
     }
 
@@ -95,7 +95,7 @@ impl Registry {
             }
             served.push(known);
         }
-        let converted = versions.convert(self.webhooks(), objects, &row.gvr.version).await?;
+        let converted = versions.convert(&self.webhooks(), objects, &row.gvr.version).await?;
         for (at, object) in places.into_iter().zip(converted) {
             let bytes = Bytes::from(types::to_vec(&object));
             if let (Some(place), Some(stored)) = (served.get_mut(at), all.get(at)) {

@@ -133,6 +133,12 @@ impl Table {
         table
     }
 
+    /// This table without built-in resources, but for those of `group`.
+    pub fn without_builtin_but(&self, group: &str) -> Self {
+        let others = self.rows.iter().filter(|row| !row.is_custom() && row.gvr.group != group);
+        self.without_builtin(&others.map(|row| row.gvr.clone()).collect::<Vec<_>>())
+    }
+
     /// This table without the rows of the definition `name`.
     pub fn without_crd(&self, name: &str) -> Self {
         self.with_crd(name, Vec::new())
