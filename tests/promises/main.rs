@@ -8,6 +8,7 @@ mod app;
 mod authentication;
 mod authorization;
 mod bad_input;
+mod bench;
 mod command_line;
 mod conversion;
 mod crash;

@@ -76,6 +76,11 @@ impl Figures {
         self.all.iter().find(found).map(|figure| figure.value)
     }
 
+    /// Takes up those of another run.
+    pub fn extend(&mut self, other: Self) {
+        self.all.extend(other.all);
+    }
+
     /// The value of a figure of the section at hand.
     pub fn here(&self, work: &str, measure: &str) -> Option<f64> {
         self.get(&self.section, work, measure)

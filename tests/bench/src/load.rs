@@ -21,6 +21,13 @@ pub struct Took {
     pub each: Vec<Duration>,
 }
 
+impl Took {
+    /// So many a second.
+    pub fn rate(&self) -> f64 {
+        self.each.len() as f64 / self.time.as_secs_f64()
+    }
+}
+
 /// One request in flight.
 struct Flight {
     stream: u32,

@@ -6,12 +6,15 @@
 mod baseline;
 mod definitions;
 mod figures;
+mod growth;
 mod kinds;
 mod load;
 mod objects;
 mod population;
+mod report;
 mod requests;
 mod subject;
+mod targets;
 mod wire;
 
 use std::process::ExitCode;
@@ -37,30 +40,42 @@ struct Command {
 enum Workload {
     /// Each thing that clients ask for, on ConfigMaps and custom resources.
     Requests(requests::Options),
+    /// The same on a kind with more and more objects.
+    Growth(growth::Options),
     /// Many definitions of custom resources, each with instances.
     Definitions(definitions::Options),
     /// Many instances of one definition.
     Objects(objects::Options),
+    /// The page that tells of what was written with --json, with the targets.
+    Report(report::Options),
 }
 
 fn main() -> ExitCode {
     let command = Command::parse();
+    if let Workload::Report(options) = &command.workload {
+        return ended(report::run(options));
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    let mut figures = Figures::default();
-    let target = &command.target;
+    let (target, mut figures) = (&command.target, Figures::default());
     for store in target.stores() {
         match &command.workload {
             Workload::Requests(options) => runtime.block_on(requests::run(options, target, store, &mut figures)),
+            Workload::Growth(options) => runtime.block_on(growth::run(options, target, store, &mut figures)),
             Workload::Definitions(options) => runtime.block_on(definitions::run(options, target, store, &mut figures)),
             Workload::Objects(options) => runtime.block_on(objects::run(options, target, store, &mut figures)),
+            Workload::Report(_) => {}
         }
     }
     println!("{figures}");
-    if let Some(path) = &command.json
-        && let Err(error) = std::fs::write(path, serde_json::to_string_pretty(&figures).expect("figures are JSON"))
-    {
-        eprintln!("bench: {}: {error}", path.display());
-        return ExitCode::FAILURE;
+    if matches!(command.workload, Workload::Requests(_) | Workload::Growth(_)) {
+        println!("{}", targets::met(&figures));
     }
-    ExitCode::SUCCESS
+    let Some(path) = &command.json else { return ExitCode::SUCCESS };
+    ended(report::Run::of(figures).write(path))
+}
+
+fn ended(end: std::io::Result<()>) -> ExitCode {
+    let Err(error) = end else { return ExitCode::SUCCESS };
+    eprintln!("bench: {error}");
+    ExitCode::FAILURE
 }

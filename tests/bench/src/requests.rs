@@ -1,17 +1,18 @@
 //! Everything that clients ask of a server, one work after the other, on ConfigMaps and on custom resources: how many a
 //! second, and what each costs.
 
-mod objects;
+mod apply;
+mod mixed;
+pub mod objects;
 mod reads;
-mod scene;
-
-use std::time::Duration;
+pub mod scene;
+pub mod watches;
 
 use clap::{Args, ValueEnum};
 
 use crate::figures::{Figures, milliseconds, quantile};
 use crate::kinds::{self, Kind};
-use crate::subject::{Store, Target};
+use crate::subject::{Store, Target, section};
 use scene::Scene;
 
 #[derive(Args, Clone, Debug)]
@@ -28,6 +29,20 @@ pub struct Options {
     /// How often lists are asked for, one at a time.
     #[arg(long, default_value_t = 20)]
     lists: usize,
+    /// How many watch, and how many updates each is told of.
+    #[arg(long, default_value_t = 200)]
+    watchers: usize,
+    #[arg(long, default_value_t = 1000)]
+    updates: usize,
+    /// How many watches see nothing.
+    #[arg(long, default_value_t = 10_000)]
+    idle_watches: usize,
+    /// How often a Deployment is applied.
+    #[arg(long, default_value_t = 5000)]
+    applies: usize,
+    /// How often all objects are deleted and created before memory is looked at again.
+    #[arg(long, default_value_t = 10)]
+    rounds: usize,
     /// Only these works, and the creation of what they work on.
     #[arg(long, value_delimiter = ',')]
     works: Vec<Work>,
@@ -39,12 +54,26 @@ pub struct Options {
 /// What can be left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Work {
+    /// From the start of an empty server to its readiness.
     Start,
+    /// The creates by the store alone.
     Raw,
     Get,
+    /// With the revision that is replaced.
     Update,
+    /// A merge patch.
     Patch,
+    /// Of all, by page, by label.
     List,
+    /// The same events for many.
+    Watch,
+    Mixed,
+    /// Server-side.
+    Apply,
+    /// Watches that see nothing.
+    Idle,
+    /// Memory after everything was deleted and created again and again.
+    Rounds,
     Delete,
 }
 
@@ -57,50 +86,107 @@ impl Options {
         if !self.quick {
             return self.clone();
         }
-        Self { objects: 200, starts: 2, lists: 2, ..self.clone() }
+        let (objects, starts, lists, rounds) = (100, 1, 2, 1);
+        let (watchers, updates, idle_watches, applies) = (8, 20, 120, 20);
+        Self { objects, starts, lists, watchers, updates, idle_watches, applies, rounds, ..self.clone() }
     }
-}
-
-/// What a store, or a server that is there, is called in the figures.
-pub fn name(store: Option<Store>) -> String {
-    store.map_or_else(|| "given".to_owned(), |store| store.to_string())
 }
 
 pub async fn run(options: &Options, target: &Target, store: Option<Store>, figures: &mut Figures) {
-    let options = options.quickened();
-    figures.section(name(store));
+    let options = &options.quickened();
+    let store_name = section(store);
+    figures.section(&store_name);
     if options.wants(Work::Start) {
-        start(&options, target, store, figures);
+        start(options, target, store, figures);
     }
     let (subject, _) = target.start(store);
-    let connections = subject.connect().await;
-    let mut scene = Scene::new(&options, &subject, &subject.endpoint().await, figures);
-    scene.resident("ready");
-    kinds::define(&connections).await;
-    let all = [Kind::config_maps(options.size), Kind::loads(options.size)];
-    for kind in &all {
-        scene.figures.section(format!("{}, {}", name(store), kind.name));
-        let revisions = objects::create(&mut scene, kind);
-        objects::raw(&mut scene, kind);
-        objects::get(&mut scene, kind);
-        objects::update(&mut scene, kind, &revisions);
-        objects::patch(&mut scene, kind);
-        reads::lists(&mut scene, kind);
+    let scene = &mut Scene::new(&subject, subject.endpoint().await, options.quick, figures);
+    scene.memory("ready");
+    kinds::define(&subject.connect().await).await;
+    let all = &[Kind::config_maps(options.size), Kind::loads(options.size)];
+    for kind in all {
+        scene.figures.section(format!("{store_name}, {}", kind.name));
+        works(options, scene, kind);
     }
-    scene.figures.section(name(store));
-    scene.resident("with the objects of both kinds");
-    for kind in &all {
-        scene.figures.section(format!("{}, {}", name(store), kind.name));
-        objects::delete(&mut scene, kind);
+    against_each_other(scene.figures, &store_name, all);
+    scene.figures.section(&store_name);
+    let before = scene.memory("with the objects of both kinds");
+    if options.wants(Work::Apply) {
+        apply::measured(scene, options.applies);
+    }
+    if options.wants(Work::Idle) {
+        watches::idle(scene, &all[0], options.idle_watches);
+    }
+    if options.wants(Work::Rounds) {
+        rounds(options, scene, all, before);
+    }
+    for kind in all.iter().filter(|_| options.wants(Work::Delete)) {
+        scene.figures.section(format!("{store_name}, {}", kind.name));
+        let count = options.objects;
+        scene.measure("delete", count, |clients| objects::delete(clients, kind, 0..count));
+    }
+}
+
+/// What is measured of each kind. All objects are there afterwards.
+fn works(options: &Options, scene: &mut Scene<'_>, kind: &Kind) {
+    let count = options.objects;
+    let revisions = objects::create_measured(scene, kind, count);
+    if options.wants(Work::Raw) {
+        objects::raw(scene, kind, count);
+    }
+    if options.wants(Work::Get) {
+        scene.measure("get", 3 * count, |clients| objects::get(clients, kind, count, 3 * count));
+    }
+    if options.wants(Work::Update) {
+        scene.measure("update", count, |clients| objects::update(clients, kind, &revisions));
+    }
+    if options.wants(Work::Patch) {
+        scene.measure("patch", count, |clients| objects::patch(clients, kind, count, count));
+    }
+    if options.wants(Work::List) {
+        reads::lists(scene, kind, options.lists);
+    }
+    if options.wants(Work::Watch) {
+        watches::fan_out_measured(scene, kind, count, options.watchers, options.updates);
+    }
+    if options.wants(Work::Mixed) {
+        mixed::measured(scene, kind, count);
     }
 }
 
 fn start(options: &Options, target: &Target, store: Option<Store>, figures: &mut Figures) {
-    let mut times: Vec<Duration> = target.starts(store, options.starts);
+    let mut times = target.starts(store, options.starts);
     times.sort_unstable();
     for (part, words) in [(0.5, "p50"), (0.99, "p99")] {
         if let Some(time) = quantile(&times, part) {
             figures.measure("start to ready, empty store", words, milliseconds(time), "ms");
         }
+    }
+}
+
+/// How much dearer each work on the second kind is than on the first.
+fn against_each_other(figures: &mut Figures, store: &str, [first, second]: &[Kind; 2]) {
+    let (first, second) = (format!("{store}, {}", first.name), format!("{store}, {}", second.name));
+    figures.section(&second);
+    for work in ["create", "get", "update"] {
+        let cost = |section: &str| figures.get(section, work, "CPU each");
+        if let (Some(one), Some(other)) = (cost(&first), cost(&second)) {
+            figures.measure(work, "of ConfigMaps'", 100.0 * other / one, "%");
+        }
+    }
+}
+
+/// Deletes and creates all, again and again.
+fn rounds(options: &Options, scene: &mut Scene<'_>, kinds: &[Kind], before: Option<u64>) {
+    for _ in 0..options.rounds {
+        for kind in kinds {
+            objects::delete(&mut scene.clients, kind, 0..options.objects);
+            objects::create(&mut scene.clients, kind, 0..options.objects);
+        }
+    }
+    let when = format!("all deleted and created {} times", options.rounds);
+    if let (Some(before), Some(after)) = (before, scene.memory(&when)) {
+        let rounds = "resident memory after rounds of deletion and creation";
+        scene.figures.measure(rounds, "of before", 100.0 * after as f64 / before as f64, "%");
     }
 }

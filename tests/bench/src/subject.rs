@@ -56,6 +56,11 @@ impl fmt::Display for Store {
     }
 }
 
+/// What a store, or a server that is there, is called in the figures.
+pub fn section(store: Option<Store>) -> String {
+    store.map_or_else(|| "given".to_owned(), |store| store.to_string())
+}
+
 /// The server, running.
 pub struct Subject {
     started: Option<Started>,
@@ -217,10 +222,10 @@ impl Usage {
     /// The CPU time since `before`.
     fn since(&self, before: &Self) -> Duration {
         let of = |usage: &Self, thread| usage.threads.get(thread).copied().unwrap_or_default();
-        let exact: Duration =
-            self.threads.keys().map(|thread| of(self, thread).saturating_sub(of(before, thread))).sum();
-        // Threads that have ended are in the whole alone.
-        exact.max(self.cpu.saturating_sub(before.cpu).saturating_sub(Duration::from_millis(20)))
+        let exact = self.threads.keys().map(|thread| of(self, thread).saturating_sub(of(before, thread))).sum();
+        // What threads did that have ended is in the whole alone.
+        let ended = before.threads.keys().any(|thread| !self.threads.contains_key(thread));
+        if ended { self.cpu.saturating_sub(before.cpu).max(exact) } else { exact }
     }
 }
 
@@ -255,7 +260,8 @@ impl<'a> Meter<'a> {
             time: self.begin.elapsed(),
             server: since(&self.server, self.subject.usage()),
             etcd: since(&self.etcd, self.subject.usage_of_etcd()),
-            client: since(&self.client, Usage::of(std::process::id())),
+            // Its threads are of one work each.
+            client: self.client.as_ref().zip(Usage::of(std::process::id())).map(|(before, now)| now.cpu - before.cpu),
         }
     }
 
