@@ -39,3 +39,34 @@ impl Command {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Command, String> {
+        let arguments = std::iter::once("apiserver").chain(arguments.iter().copied());
+        Command::try_parse_from(arguments).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_the_server_in_front_decides_is_no_option_behind_it() {
+        let command = parse(&["--aggregated", "--kubeconfig=k", "--aggregated-service=a/b", "--anonymous-auth=false"]);
+        let host = command.unwrap().aggregated.host().unwrap();
+        assert_eq!(host.kubeconfig.as_deref(), Some(Path::new("k")));
+        assert!(host.service.is_some_and(|service| service.port == 443));
+        assert!(parse(&[]).unwrap().aggregated.host().is_none());
+        for (arguments, words) in [
+            (&["--aggregated", "--authorization-mode=RBAC"][..], "--authorization-mode"),
+            (&["--aggregated", "--client-ca-file=f"][..], "--client-ca-file"),
+            (&["--aggregated", "--aggregated-service=b"][..], "NAMESPACE/NAME"),
+            (&["--kubeconfig=k"][..], "--aggregated"),
+            (&["--aggregated-service=a/b"][..], "--aggregated"),
+        ] {
+            let error = parse(arguments).err().unwrap_or_default();
+            assert!(error.contains(words), "{arguments:?}: {error}");
+        }
+    }
+}

@@ -20,6 +20,7 @@ on_each_store!(
     what_the_front_admits_is_admitted,
     namespaces_of_the_front_end_with_what_is_in_them,
     the_front_knows_what_definitions_add_and_take_away,
+    replicas_show_certificates_of_one_authority,
 );
 
 const LIST: &str = "/apis/coxswain.dev/v1/namespaces/default/apps";
@@ -300,4 +301,25 @@ fn the_front_knows_what_definitions_add_and_take_away(store: Store) {
     let secret = kubectl.json(&["get", "secret", "coxswain-serving-ca", "-n", NAMESPACE]);
     let trusted = kubectl.json(&["get", "apiservice", APPS])["spec"]["caBundle"].clone();
     assert_eq!(secret["data"]["ca.crt"], trusted);
+}
+
+fn replicas_show_certificates_of_one_authority(store: Store) {
+    let etcd = match &store {
+        Store::Etcd(etcd) => Some(format!("--etcd-servers={}", etcd.url())),
+        Store::Embedded => None,
+    };
+    let mut behind = Behind::start(store);
+    let kubectl = behind.front.kubectl();
+    kubectl.run_with(&["create", "-f", "-"], &app("web"));
+    let flags: Vec<&str> = etcd.iter().map(String::as_str).collect();
+    let replica = behind.replica(Store::Embedded, &flags);
+    let authority = |plane: &ControlPlane| std::fs::read_to_string(plane.authority()).unwrap();
+    assert_eq!(authority(&replica), authority(&behind.server));
+    behind.server.kill();
+    behind.wait_for(APPS, "True");
+    eventually("it answers", || {
+        let found = kubectl.attempt(&["get", "--raw", LIST])?;
+        // Over one store they keep the same.
+        if etcd.is_none() || found.contains("\"web\"") { Ok(()) } else { Err(found) }
+    });
 }

@@ -25,14 +25,23 @@ impl Behind {
         // Nobody runs the Deployment: its service leads to a process of this machine.
         kubectl.run(&["delete", "service", "apiserver"]);
         kubectl.run(&["create", "service", "externalname", "apiserver", "--external-name", "localhost"]);
-        let port = free_port();
-        let kubeconfig = front.account(NAMESPACE, "apiserver");
-        let service = format!("--aggregated-service={NAMESPACE}/apiserver:{port}");
-        let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
-        let flags = ["--aggregated", &service, &kubeconfig, "--definitions=../manifests/crds"];
-        let behind = Self { server: ControlPlane::start_at(port, Part::ApiServer, store, &flags), front };
+        let server = serve(&front, store, &[]);
+        let behind = Self { server, front };
         behind.wait_for(APPS, "True");
         behind
+    }
+
+    /// Starts another server in the place of the one there is, beside it; Apps are its to serve when this returns.
+    pub fn replica(&self, store: Store, flags: &[&str]) -> ControlPlane {
+        let replica = serve(&self.front, store, flags);
+        let port = replica.url().rsplit(':').next().unwrap_or_default().to_owned();
+        let (kubectl, told) =
+            (self.front.kubectl(), ["get", "apiservice", APPS, "-o", "jsonpath={.spec.service.port}"]);
+        eventually("the front leads to it", || {
+            let known = kubectl.attempt(&told)?;
+            if known == port { Ok(()) } else { Err(known) }
+        });
+        replica
     }
 
     /// Waits until an APIService says that it is available, or not.
@@ -44,4 +53,13 @@ impl Behind {
             if said.contains(&format!("\"status\":\"{status}\"")) { Ok(()) } else { Err(said) }
         });
     }
+}
+
+/// A server behind `front`, on a free port.
+fn serve(front: &ControlPlane, store: Store, flags: &[&str]) -> ControlPlane {
+    let port = free_port();
+    let kubeconfig = format!("--kubeconfig={}", front.account(NAMESPACE, "apiserver").display());
+    let service = format!("--aggregated-service={NAMESPACE}/apiserver:{port}");
+    let own = ["--aggregated", &service, &kubeconfig, "--definitions=../manifests/crds"];
+    ControlPlane::start_at(port, Part::ApiServer, store, &[&own, flags].concat())
 }
