@@ -183,6 +183,14 @@ pub struct Options {
     #[arg(long, value_name = "FILE", requires = "proxy_client_cert_file", help_heading = "Aggregation")]
     pub proxy_client_key_file: Option<PathBuf>,
 
+    /// Reach the services of aggregated servers and webhooks by their endpoints, or with `=false` by their cluster addresses
+    /// alone; where not given, by endpoints where there are any
+    #[arg(
+        long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "BOOL",
+        help_heading = "Aggregation"
+    )]
+    pub enable_aggregator_routing: Option<bool>,
+
     /// Let containers be privileged
     #[arg(
         long, default_value_t = false, num_args = 0..=1, default_missing_value = "true", require_equals = true,

@@ -9,6 +9,7 @@ use admission::default_class::DefaultClass;
 use admission::default_toleration_seconds::DefaultTolerationSeconds;
 use admission::limit_ranger::LimitRanger;
 use admission::namespace_lifecycle::NamespaceLifecycle;
+use admission::outbound::service::Routing;
 use admission::priority::Priority;
 use admission::runtime_class::RuntimeClass;
 use admission::service_account::ServiceAccount;
@@ -89,6 +90,11 @@ pub async fn run(
             event_ttl: options.event_ttl,
             allow_privileged: options.allow_privileged,
             ranges: config.ranges().clone(),
+            routing: match options.enable_aggregator_routing {
+                None => Routing::Any,
+                Some(true) => Routing::Endpoints,
+                Some(false) => Routing::ClusterAddress,
+            },
         },
     );
     let lister = place.lister(&registry);

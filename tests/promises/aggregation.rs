@@ -16,6 +16,7 @@ on_each_store!(
     a_server_that_is_gone_takes_its_own_paths_with_it_alone,
     definitions_have_apiservices_for_as_long_as_they_serve,
     one_server_stands_behind_another,
+    the_way_to_another_server_is_the_one_asked_for,
 );
 
 /// A front, the server behind it, and the runtime in which that one runs.
@@ -337,4 +338,16 @@ fn one_server_stands_behind_another(store: Store) {
     behind.restart();
     wait_for(&kubectl, &name, "True", "Passed");
     kubectl.run(&["delete", "planet", "mars", &format!("--timeout={}s", Duration::from_secs(30).as_secs())]);
+}
+
+fn the_way_to_another_server_is_the_one_asked_for(store: Store) {
+    let plane = ControlPlane::start_with(Part::ApiServer, store, &["--enable-aggregator-routing"]);
+    let (kubectl, runtime) = (plane.kubectl(), Runtime::new().unwrap());
+    let stars = runtime.block_on(AggregatedServer::start(&plane.data_dir().join("pki/front-proxy-ca.crt")));
+    kubectl.run_with(&["apply", "-f", "-"], &stars.objects());
+    let name = format!("v1.{GROUP}");
+    wait_for(&kubectl, &name, "False", "FailedDiscoveryCheck");
+    let service = kubectl.json(&["get", "apiservice", &name]);
+    let message = service["status"]["conditions"][0]["message"].as_str().unwrap_or_default();
+    assert!(message.contains("unsupported service type \"ExternalName\""), "a name has no endpoints: {message}");
 }

@@ -7,7 +7,7 @@ use apimachinery::status::StatusError;
 use async_trait::async_trait;
 use serde_json::Value;
 
-use crate::outbound::service::{self, Address};
+use crate::outbound::service::{self, Address, Routing};
 
 /// Another version or group under which the same stored object is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub trait Lister: Send + Sync {
 
     /// An address at which a port of a service is reached, for calls of webhooks. The error's words are upstream's.
     async fn locate(&self, namespace: &str, name: &str, port: u16) -> Result<Address, String> {
-        service::look_up(self, namespace, name, port).await
+        service::look_up(self, Routing::default(), namespace, name, port).await
     }
 
     /// The other versions and groups that serve the same objects (`matchPolicy: Equivalent`), without `resource` itself.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
+use admission::outbound::service::{self, Address};
 use admission::{Equivalent, Lister};
 use apimachinery::StatusError;
 use apimachinery::gvk::{GroupVersionKind, GroupVersionResource};
@@ -104,6 +105,11 @@ impl Lister for TableLister {
         let objects: Arc<[Arc<Value>]> = served.iter().map(Served::value).collect::<Result<_, _>>()?;
         self.parsed.lock().insert(resource.clone(), Parsed { versions, objects: objects.clone() });
         Ok(objects)
+    }
+
+    async fn locate(&self, namespace: &str, name: &str, port: u16) -> Result<Address, String> {
+        let routing = self.registry().map_err(|error| error.to_string())?.routing();
+        service::look_up(self, routing, namespace, name, port).await
     }
 
     fn equivalents(&self, resource: &GroupVersionResource, subresource: &str) -> Vec<Equivalent> {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use admission::outbound::service::Routing;
 use admission::webhook::Client;
 use admission::{Chain, Lister};
 use apimachinery::{StatusError, time};
@@ -36,6 +37,8 @@ pub struct Options {
     pub allow_privileged: bool,
     /// What services are given addresses and ports of.
     pub ranges: Ranges,
+    /// By which address services are reached that webhooks and other servers stand behind.
+    pub routing: Routing,
 }
 
 impl Default for Options {
@@ -45,6 +48,7 @@ impl Default for Options {
             event_ttl: Duration::from_secs(3600),
             allow_privileged: false,
             ranges: Ranges::default(),
+            routing: Routing::default(),
         }
     }
 }
@@ -59,6 +63,7 @@ pub struct Registry {
     backing: Backing,
     allow_privileged: bool,
     ranges: Ranges,
+    routing: Routing,
     /// Creations of custom resources hold it for reading from their last look at the table until they are stored.
     creations: RwLock<()>,
     /// Calls conversion webhooks.
@@ -88,6 +93,7 @@ impl Registry {
             allow_privileged: options.allow_privileged,
             creations: RwLock::new(()),
             ranges: options.ranges,
+            routing: options.routing,
         })
     }
 
@@ -173,6 +179,11 @@ impl Registry {
     /// What services are given addresses and ports of.
     pub fn ranges(&self) -> &Ranges {
         &self.ranges
+    }
+
+    /// By which address services are reached that webhooks and other servers stand behind.
+    pub fn routing(&self) -> Routing {
+        self.routing
     }
 
     /// What follows the end of an object: it gives back what it was allocated.

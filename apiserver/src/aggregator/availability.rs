@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use admission::outbound::service::{SERVICE_NAME, addresses, port_name};
+use admission::outbound::service::{Routing, SERVICE_NAME, addresses, port_name};
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::quote::quoted;
 use apimachinery::selector::{fields, labels};
@@ -48,9 +48,9 @@ impl Known {
     }
 
     /// Where the service is.
-    fn locate(&self, reference: &Reference) -> Result<Vec<(String, u16)>, String> {
+    fn locate(&self, reference: &Reference, routing: Routing) -> Result<Vec<(String, u16)>, String> {
         let service = self.service.as_ref().ok_or_else(|| format!("service {} not found", quoted(&reference.name)))?;
-        addresses(service, self.slices(), None, reference.port)
+        addresses(service, self.slices(), None, reference.port, routing)
     }
 
     /// What is wrong before the server is even asked.
@@ -90,12 +90,12 @@ fn has_endpoint(slice: &Value, port_name: &str) -> bool {
 /// Keeps the condition of an APIService true, and its server's addresses known, for as long as this runs.
 pub(super) async fn watch_over(registry: Arc<Registry>, server: Arc<Server>, mut service: watch::Receiver<Arc<Value>>) {
     let mut events = Events::begin(&registry, &server.reference);
-    let mut known = Known::default();
+    let (mut known, routing) = (Known::default(), registry.routing());
     // Nothing is said before what there is is known.
     while !events.complete() {
         events.receive().await.apply(&server.reference, &mut known);
     }
-    locate(&server, &known);
+    locate(&server, &known, routing);
     let mut failures: u32 = 0;
     loop {
         let current = service.borrow_and_update().clone();
@@ -108,7 +108,7 @@ pub(super) async fn watch_over(registry: Arc<Registry>, server: Arc<Server>, mut
             Ok(checked) => checked,
             Err(change) => {
                 change.apply(&server.reference, &mut known);
-                locate(&server, &known);
+                locate(&server, &known, routing);
                 continue;
             }
         };
@@ -130,7 +130,7 @@ pub(super) async fn watch_over(registry: Arc<Registry>, server: Arc<Server>, mut
             changed = service.changed() => if changed.is_err() { return },
             change = events.receive() => {
                 change.apply(&server.reference, &mut known);
-                locate(&server, &known);
+                locate(&server, &known, routing);
             }
         }
     }
@@ -144,9 +144,9 @@ async fn missed(server: &Server) {
     }
 }
 
-fn locate(server: &Server, known: &Known) {
+fn locate(server: &Server, known: &Known, routing: Routing) {
     if let Ok(backend) = &server.backend {
-        backend.set_addresses(known.locate(&server.reference));
+        backend.set_addresses(known.locate(&server.reference, routing));
     }
 }
 

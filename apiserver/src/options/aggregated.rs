@@ -7,11 +7,12 @@ use clap::Args;
 use crate::aggregated::{Host, ServiceName};
 
 /// What is the other server's to decide, and so no option here.
-const OF_HOST: [&str; 12] = [
+const OF_HOST: [&str; 13] = [
     "authorization_mode",
     "authorization_webhook_config_file",
     "client_ca_file",
     "enable_admission_plugins",
+    "enable_aggregator_routing",
     "proxy_client_cert_file",
     "requestheader_client_ca_file",
     "runtime_config",

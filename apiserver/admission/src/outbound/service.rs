@@ -1,4 +1,4 @@
-//! Where a service is: at one of its endpoints, else at its cluster IP.
+//! Where a service is: at one of its endpoints, or at its cluster address.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -11,11 +11,23 @@ use crate::Lister;
 /// A host (name or address) and a port to connect to.
 pub type Address = (String, u16);
 
+/// By which of its addresses a service is reached.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Routing {
+    /// Those of its ready endpoints; where it has none, its cluster address (somebody may route that).
+    #[default]
+    Any,
+    /// Those of its ready endpoints (upstream's with `--enable-aggregator-routing`).
+    Endpoints,
+    /// Its cluster address (upstream's without).
+    ClusterAddress,
+}
+
 /// The label of an endpoint slice that names its service.
 pub const SERVICE_NAME: &str = "kubernetes.io/service-name";
 
 /// An address of a service, looked up with `lister`. The error's words are upstream's.
-pub async fn look_up<L>(lister: &L, namespace: &str, name: &str, port: u16) -> Result<Address, String>
+pub async fn look_up<L>(lister: &L, routing: Routing, namespace: &str, name: &str, port: u16) -> Result<Address, String>
 where
     L: Lister + ?Sized,
 {
@@ -25,15 +37,21 @@ where
         found => found,
     };
     let service = service.map_err(|error| error.to_string())?.ok_or_else(|| format!("service \"{name}\" not found"))?;
-    let slices = lister.list(&GroupVersionResource::new("discovery.k8s.io", "v1", "endpointslices")).await;
+    let slices = match routing {
+        Routing::ClusterAddress => Ok([].into()),
+        _ => lister.list(&GroupVersionResource::new("discovery.k8s.io", "v1", "endpointslices")).await,
+    };
     let slices = slices.unwrap_or_else(|_| [].into());
     let in_namespace = slices.iter().filter(|slice| slice.namespace() == namespace);
     let of_service: Vec<_> = in_namespace.filter(|slice| slice.label(SERVICE_NAME) == Some(name)).collect();
-    let endpoints = match of_service.is_empty() {
-        true => lister.get(&GroupVersionResource::new("", "v1", "endpoints"), namespace, name).await.ok().flatten(),
-        false => None,
+    let endpoints = match routing {
+        Routing::Any if of_service.is_empty() => {
+            lister.get(&GroupVersionResource::new("", "v1", "endpoints"), namespace, name).await.ok().flatten()
+        }
+        _ => None,
     };
-    let found = addresses(&service, of_service.iter().map(|slice| &***slice), endpoints.as_deref(), port)?;
+    let slices = of_service.iter().map(|slice| &***slice);
+    let found = addresses(&service, slices, endpoints.as_deref(), port, routing)?;
     one_of(&found).cloned().ok_or_else(|| none(name))
 }
 
@@ -47,28 +65,39 @@ fn none(service: &str) -> String {
     format!("no endpoints available for service \"{service}\"")
 }
 
-/// Every address at which `port` of a service is reached, at least one: those of its ready endpoints; where it has none, its
-/// cluster IP (somebody may route that). The error's words are upstream's.
+/// Every address at which `port` of a service is reached, at least one. The error's words are upstream's.
 pub fn addresses<'a>(
     service: &Value,
     slices: impl Iterator<Item = &'a Value>,
     endpoints: Option<&Value>,
     port: u16,
+    routing: Routing,
 ) -> Result<Vec<Address>, String> {
     let name = service.name();
     let text = |pointer: &str| service.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    if text("/spec/type") == "ExternalName" {
-        return Ok(vec![(text("/spec/externalName").to_owned(), port)]);
+    let (kind, cluster_address) = (text("/spec/type"), text("/spec/clusterIP"));
+    if kind == "ExternalName" {
+        return match routing {
+            Routing::Endpoints => Err(format!("unsupported service type \"{kind}\"")),
+            _ => Ok(vec![(text("/spec/externalName").to_owned(), port)]),
+        };
+    }
+    if routing == Routing::ClusterAddress && cluster_address == "None" {
+        return Err("cannot route to service with ClusterIP \"None\"".to_owned());
     }
     let port_name =
         port_name(service, port).ok_or_else(|| format!("no service port {port} found for service \"{name}\""))?;
-    let mut found: Vec<Address> = slices.flat_map(|slice| of_slice(slice, port_name)).collect();
-    if found.is_empty() {
+    let mut found: Vec<Address> = match routing {
+        Routing::ClusterAddress => Vec::new(),
+        _ => slices.flat_map(|slice| of_slice(slice, port_name)).collect(),
+    };
+    if found.is_empty() && routing == Routing::Any {
         found = endpoints.map(|endpoints| of_endpoints(endpoints, port_name)).unwrap_or_default();
     }
     if found.is_empty() {
-        match text("/spec/clusterIP") {
+        match cluster_address {
             "" | "None" => return Err(none(name)),
+            _ if routing == Routing::Endpoints => return Err(none(name)),
             address => found.push((address.to_owned(), port)),
         }
     }
@@ -114,10 +143,11 @@ fn number(port: &Value, field: &str) -> Option<u16> {
 mod tests {
     use serde_json::json;
 
+    use super::Routing::{Any, ClusterAddress, Endpoints};
     use super::*;
 
     #[test]
-    fn a_service_is_at_its_ready_endpoints_else_at_its_cluster_ip() {
+    fn a_service_is_at_its_ready_endpoints_or_at_its_cluster_address() {
         let service = json!({"metadata": {"name": "s"},
             "spec": {"clusterIP": "10.0.0.9", "ports": [{"name": "https", "port": 443}, {"port": 80}]}});
         let slice = |ready: Value| {
@@ -128,23 +158,33 @@ mod tests {
         let external =
             json!({"metadata": {"name": "s"}, "spec": {"type": "ExternalName", "externalName": "a.example"}});
         let headless = json!({"metadata": {"name": "s"}, "spec": {"clusterIP": "None", "ports": [{"port": 443}]}});
+        let unsupported = "unsupported service type \"ExternalName\"";
+        let unroutable = "cannot route to service with ClusterIP \"None\"";
+        let nowhere = "no endpoints available for service \"s\"";
         type Found = Result<Vec<(&'static str, u16)>, &'static str>;
-        let cases: [(&Value, Option<Value>, u16, Found); 7] = [
-            (&service, Some(slice(json!(true))), 443, Ok(vec![("10.1.0.1", 8443), ("10.1.0.2", 8443)])),
-            (&service, Some(slice(json!(false))), 443, Ok(vec![("10.1.0.2", 8443)])),
-            (&service, None, 443, Ok(vec![("10.0.0.9", 443)])),
-            (&service, None, 80, Ok(vec![("10.2.0.1", 8080)])),
-            (&service, None, 1, Err("no service port 1 found for service \"s\"")),
-            (&external, None, 6443, Ok(vec![("a.example", 6443)])),
-            (&headless, Some(slice(json!(true))), 443, Err("no endpoints available for service \"s\"")),
+        let cases: [(&Value, Option<Value>, u16, Routing, Found); 14] = [
+            (&service, Some(slice(json!(true))), 443, Any, Ok(vec![("10.1.0.1", 8443), ("10.1.0.2", 8443)])),
+            (&service, Some(slice(json!(false))), 443, Any, Ok(vec![("10.1.0.2", 8443)])),
+            (&service, None, 443, Any, Ok(vec![("10.0.0.9", 443)])),
+            (&service, None, 80, Any, Ok(vec![("10.2.0.1", 8080)])),
+            (&service, None, 1, Any, Err("no service port 1 found for service \"s\"")),
+            (&external, None, 6443, Any, Ok(vec![("a.example", 6443)])),
+            (&headless, Some(slice(json!(true))), 443, Any, Err(nowhere)),
+            (&service, Some(slice(json!(false))), 443, Endpoints, Ok(vec![("10.1.0.2", 8443)])),
+            (&service, None, 443, Endpoints, Err(nowhere)),
+            (&external, None, 6443, Endpoints, Err(unsupported)),
+            (&service, Some(slice(json!(true))), 443, ClusterAddress, Ok(vec![("10.0.0.9", 443)])),
+            (&service, None, 1, ClusterAddress, Err("no service port 1 found for service \"s\"")),
+            (&headless, Some(slice(json!(true))), 443, ClusterAddress, Err(unroutable)),
+            (&external, None, 6443, ClusterAddress, Ok(vec![("a.example", 6443)])),
         ];
-        for (service, slice, port, want) in cases {
+        for (service, slice, port, routing, want) in cases {
             let of_port = (port == 80).then_some(&endpoints);
-            let got = addresses(service, slice.iter(), of_port, port);
+            let got = addresses(service, slice.iter(), of_port, port, routing);
             let want = want
                 .map(|found| found.into_iter().map(|(host, port)| (host.to_owned(), port)).collect::<Vec<_>>())
                 .map_err(str::to_owned);
-            assert_eq!(got, want, "{service} {slice:?} {port}");
+            assert_eq!(got, want, "{service} {slice:?} {port} {routing:?}");
         }
     }
 }
