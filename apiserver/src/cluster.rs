@@ -102,21 +102,25 @@ impl Surroundings for Cluster {
     }
 
     async fn prepare(&mut self, registry: &Arc<Registry>) -> Result<(), Error> {
-        bootstrap::create_missing(registry).await.map_err(prepare)?;
-        kubernetes_service::publish(registry, self.advertised).await.map_err(prepare)
+        bootstrap::create_missing(registry).await.map_err(prepare)
     }
 
     async fn complete(&mut self, server: &mut endpoints::Config) -> Result<(), Error> {
         let registry = server.registry.clone();
-        server.aggregation = self.aggregate(&registry).await?.aggregation();
+        let nodes = self.config.authorization_modes().contains(&AuthorizationMode::Node);
+        let advertised = self.advertised;
+        let (aggregation, known, ()) = tokio::try_join!(
+            self.aggregate(&registry),
+            async { registry.follow_authorization(nodes).await.map_err(prepare) },
+            async { kubernetes_service::publish(&registry, advertised).await.map_err(prepare) },
+        )?;
+        server.aggregation = aggregation.aggregation();
         let config = &self.config;
         let accounts = ServiceAccounts::open(config)?;
         registry.set_token_issuer(Arc::new(accounts.issuer(config)));
         server.openid = accounts.openid(config, &self.advertised.to_string()).map(Arc::new);
         let authenticator = authenticator(config, &accounts, &registry)?;
         self.trust.apply(&authenticator)?;
-        let nodes = config.authorization_modes().contains(&AuthorizationMode::Node);
-        let known = registry.follow_authorization(nodes).await.map_err(prepare)?;
         server.authorizer = authorization::authorizer(config, &known)?;
         let tokens = Arc::new(authenticator.clone());
         registry.set_reviewers(Reviewers { authorizer: server.authorizer.clone(), tokens });

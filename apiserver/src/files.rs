@@ -22,6 +22,16 @@ impl FileError {
 
 /// Replaces `path` by `content` with file mode `mode`, durably, and makes its folder if it is missing.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    write(path, content, mode, File::sync_all)
+}
+
+/// Replaces `path` as [`replace`] does, but leaves it to the operating system when it reaches the disk: after a power failure
+/// it may be empty or missing. For what is made anew then.
+pub fn replace_remakable(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> {
+    write(path, content, mode, |_| Ok(()))
+}
+
+fn write(path: &Path, content: &[u8], mode: u32, sync: impl Fn(&File) -> io::Result<()>) -> Result<(), FileError> {
     let fail = |e| FileError::new("write", path, e);
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(fail)?;
@@ -34,9 +44,9 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<(), FileError> 
         .truncate(true)
         .mode(mode)
         .open(&fresh)
-        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|mut file| file.write_all(content).and_then(|()| sync(&file)))
         .and_then(|()| fs::rename(&fresh, path))
-        .and_then(|()| File::open(folder).and_then(|f| f.sync_all()));
+        .and_then(|()| File::open(folder).and_then(|f| sync(&f)));
     written.map_err(|e| {
         // The error that is reported is the first one; a leftover is harmless.
         let _ = fs::remove_file(&fresh);

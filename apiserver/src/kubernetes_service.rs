@@ -21,72 +21,64 @@ pub async fn publish(registry: &Arc<Registry>, local: SocketAddr) -> Result<(), 
     let Some(block) = blocks.first() else { return Ok(()) };
     let cidrs: Vec<String> = blocks.iter().map(ToString::to_string).collect();
     let ready = json!({"type": "Ready", "status": "True", "reason": "", "message": "Kubernetes Service CIDR is ready"});
-    create(
-        registry,
-        "networking.k8s.io",
-        "servicecidrs",
-        json!({
-            "metadata": {"name": NAME, "finalizers": ["networking.k8s.io/service-cidr-finalizer"]},
-            "spec": {"cidrs": cidrs},
-            "status": {"conditions": [ready]},
-        }),
-    )
-    .await?;
-    let Some(address) = block.address(1) else { return Ok(()) };
-    create(
-        registry,
-        "",
-        "services",
-        json!({
-            "metadata": {
-                "name": NAME,
-                "namespace": NAMESPACE,
-                "labels": {"component": "apiserver", "provider": "kubernetes"},
-            },
-            "spec": {
-                "clusterIP": address.to_string(),
-                "clusterIPs": [address.to_string()],
-                "ipFamilies": [family(address)],
-                "ipFamilyPolicy": "SingleStack",
-                "ports": [{"name": "https", "port": PORT, "protocol": "TCP", "targetPort": local.port()}],
-                "sessionAffinity": "None",
-                "type": "ClusterIP",
-            },
-        }),
-    )
-    .await?;
+    let block_object = json!({
+        "metadata": {"name": NAME, "finalizers": ["networking.k8s.io/service-cidr-finalizer"]},
+        "spec": {"cidrs": cidrs},
+        "status": {"conditions": [ready]},
+    });
+    let Some(address) = block.address(1) else {
+        return create(registry, "networking.k8s.io", "servicecidrs", block_object).await;
+    };
+    let service = json!({
+        "metadata": {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "labels": {"component": "apiserver", "provider": "kubernetes"},
+        },
+        "spec": {
+            "clusterIP": address.to_string(),
+            "clusterIPs": [address.to_string()],
+            "ipFamilies": [family(address)],
+            "ipFamilyPolicy": "SingleStack",
+            "ports": [{"name": "https", "port": PORT, "protocol": "TCP", "targetPort": local.port()}],
+            "sessionAffinity": "None",
+            "type": "ClusterIP",
+        },
+    });
+    tokio::try_join!(
+        create(registry, "networking.k8s.io", "servicecidrs", block_object),
+        create(registry, "", "services", service),
+        publish_endpoints(registry, local),
+    )?;
+    Ok(())
+}
+
+async fn publish_endpoints(registry: &Arc<Registry>, local: SocketAddr) -> Result<(), StatusError> {
     let Some(own) = reachable(local.ip()) else { return Ok(()) };
     let port = json!({"name": "https", "port": local.port(), "protocol": "TCP"});
-    create(
-        registry,
-        "",
-        "endpoints",
-        json!({
-            "metadata": {
-                "name": NAME,
-                "namespace": NAMESPACE,
-                "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
-            },
-            "subsets": [{"addresses": [{"ip": own.to_string()}], "ports": [port]}],
-        }),
-    )
-    .await?;
-    create(
-        registry,
-        "discovery.k8s.io",
-        "endpointslices",
-        json!({
-            "metadata": {
-                "name": NAME,
-                "namespace": NAMESPACE,
-                "labels": {"kubernetes.io/service-name": NAME},
-            },
-            "addressType": family(own),
-            "endpoints": [{"addresses": [own.to_string()], "conditions": {"ready": true}}],
-            "ports": [port],
-        }),
-    )
-    .await
+    let endpoints = json!({
+        "metadata": {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "labels": {"endpointslice.kubernetes.io/skip-mirror": "true"},
+        },
+        "subsets": [{"addresses": [{"ip": own.to_string()}], "ports": [port]}],
+    });
+    let slice = json!({
+        "metadata": {
+            "name": NAME,
+            "namespace": NAMESPACE,
+            "labels": {"kubernetes.io/service-name": NAME},
+        },
+        "addressType": family(own),
+        "endpoints": [{"addresses": [own.to_string()], "conditions": {"ready": true}}],
+        "ports": [port],
+    });
+    tokio::try_join!(
+        create(registry, "", "endpoints", endpoints),
+        create(registry, "discovery.k8s.io", "endpointslices", slice),
+    )?;
+    Ok(())
 }
 
 fn family(address: IpAddr) -> &'static str {

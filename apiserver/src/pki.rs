@@ -1,7 +1,8 @@
 //! The server's own certificate authority and what it signs.
 //!
 //! A folder holds `ca.crt`, `ca.key` and a pair of files for every identity, and the same for front proxies under
-//! `front-proxy-ca`. All are made at the first start and kept; a leaf that nears its end, lacks a name it now needs, or was signed by an authority since replaced is made anew.
+//! `front-proxy-ca`. All are made at the first start and kept; a leaf that nears its end, lacks a name it now needs, does not fit its key, or was signed by an
+//! authority since replaced is made anew.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -98,8 +99,8 @@ impl Authority {
 
     /// Puts another authority in the place of the one in `folder`, unless it is there.
     pub fn replace(folder: &Path, pair: &Pair) -> Result<(), Error> {
-        if read_pair(folder, OWN)?.as_ref() != Some(pair) {
-            write_pair(folder, OWN, pair)?;
+        if whole_pair(folder, OWN)?.as_ref() != Some(pair) {
+            write_pair(folder, OWN, pair, files::replace)?;
         }
         Ok(())
     }
@@ -118,11 +119,16 @@ impl Authority {
     fn open_as(folder: &Path, file: &'static str, name: &str) -> Result<Self, Error> {
         let (certificate, key) = (format!("{file}.crt"), format!("{file}.key"));
         let pair = match read_pair(folder, file)? {
-            Some(pair) => pair,
-            None => {
+            (Some(certificate), Some(key)) => Pair { certificate, key },
+            // The key is written first, so a stop in between leaves a key alone: such a pair was never used.
+            (None, _) => {
                 let made = make_authority(name).map_err(in_file(folder, &certificate))?;
-                write_pair(folder, file, &made)?;
+                write_pair(folder, file, &made, files::replace)?;
                 made
+            }
+            (Some(_), None) => {
+                let path = |file: &str| folder.join(file).display().to_string();
+                return Err(Error::HalfPair { present: path(&certificate), missing: path(&key) });
             }
         };
         let key = KeyPair::from_pem(&pair.key).map_err(in_file(folder, &key))?;
@@ -132,7 +138,7 @@ impl Authority {
 
     /// The authority that has been put in the place of this one since; `None` if there is none.
     pub fn successor(&self) -> Result<Option<Self>, Error> {
-        match read_pair(&self.folder, self.file)? {
+        match whole_pair(&self.folder, self.file)? {
             Some(pair) if pair.certificate != self.certificate => {
                 Self::open_as(&self.folder, self.file, OWN_NAME).map(Some)
             }
@@ -152,13 +158,13 @@ impl Authority {
 
     /// The pair kept as `<file>.crt` and `<file>.key`, made if it is missing or no longer serves.
     pub fn leaf(&self, file: &str, leaf: &Leaf<'_>) -> Result<Pair, Error> {
-        if let Some(pair) = read_pair(&self.folder, file)?
+        if let Some(pair) = whole_pair(&self.folder, file)?
             && self.serves(&pair, leaf)
         {
             return Ok(pair);
         }
         let pair = self.sign(leaf).map_err(in_file(&self.folder, &format!("{file}.crt")))?;
-        write_pair(&self.folder, file, &pair)?;
+        write_pair(&self.folder, file, &pair, files::replace_remakable)?;
         Ok(pair)
     }
 
@@ -202,7 +208,9 @@ impl Authority {
             return false;
         };
         let renew_at = Timestamp::now().as_second() + RENEW_BEFORE_DAYS * 24 * 3600;
+        let Ok(key) = KeyPair::from_pem(&pair.key) else { return false };
         have.validity().not_after.timestamp() > renew_at
+            && *have.public_key().subject_public_key.data == *key.public_key_raw()
             && have.issuer() == authority.subject()
             && key_identifier(&have, true) == key_identifier(&authority, false)
             && match leaf {
@@ -282,22 +290,25 @@ fn pem_body(pem: &str) -> Option<Vec<u8>> {
     x509_parser::pem::parse_x509_pem(pem.as_bytes()).ok().map(|(_, pem)| pem.contents)
 }
 
-fn read_pair(folder: &Path, file: &str) -> Result<Option<Pair>, Error> {
-    let (certificate, key) = (folder.join(format!("{file}.crt")), folder.join(format!("{file}.key")));
-    match (files::read_optional(&certificate)?, files::read_optional(&key)?) {
-        (Some(certificate), Some(key)) => Ok(Some(Pair { certificate, key })),
-        (None, None) => Ok(None),
-        // The key is written first, so a stop in between leaves a key alone: such a pair was never used.
-        (None, Some(_)) => Ok(None),
-        (Some(_), None) => {
-            Err(Error::HalfPair { present: certificate.display().to_string(), missing: key.display().to_string() })
-        }
-    }
+/// Certificate and key, as far as they are there.
+fn read_pair(folder: &Path, file: &str) -> Result<(Option<String>, Option<String>), FileError> {
+    let read = |kind: &str| files::read_optional(&folder.join(format!("{file}.{kind}")));
+    Ok((read("crt")?, read("key")?))
 }
 
-fn write_pair(folder: &Path, file: &str, pair: &Pair) -> Result<(), FileError> {
-    files::replace(&folder.join(format!("{file}.key")), pair.key.as_bytes(), 0o600)?;
-    files::replace(&folder.join(format!("{file}.crt")), pair.certificate.as_bytes(), 0o644)
+fn whole_pair(folder: &Path, file: &str) -> Result<Option<Pair>, FileError> {
+    let (certificate, key) = read_pair(folder, file)?;
+    Ok(certificate.zip(key).map(|(certificate, key)| Pair { certificate, key }))
+}
+
+fn write_pair(
+    folder: &Path,
+    file: &str,
+    pair: &Pair,
+    replace: fn(&Path, &[u8], u32) -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    replace(&folder.join(format!("{file}.key")), pair.key.as_bytes(), 0o600)?;
+    replace(&folder.join(format!("{file}.crt")), pair.certificate.as_bytes(), 0o644)
 }
 
 fn in_file(folder: &Path, file: &str) -> impl FnOnce(rcgen::Error) -> Error {
@@ -344,6 +355,29 @@ mod tests {
         let two = server(&names(&["localhost", "127.0.0.1"]));
         assert_eq!(server(&names(&["127.0.0.1"])), two, "fewer names are served by the same certificate");
         assert_ne!(server(&names(&["localhost", "127.0.0.1", "::1"])), two);
+    }
+
+    #[test]
+    fn a_leaf_that_a_power_failure_cut_short_is_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = Authority::open(dir.path()).unwrap();
+        for (file, content) in
+            [("admin.key", None), ("admin.key", Some("")), ("admin.crt", None), ("admin.crt", Some(""))]
+        {
+            let before = authority.leaf("admin", &ADMIN).unwrap();
+            let path = dir.path().join(file);
+            match content {
+                None => std::fs::remove_file(path).unwrap(),
+                Some(content) => std::fs::write(path, content).unwrap(),
+            }
+            let after = authority.leaf("admin", &ADMIN).unwrap();
+            assert_ne!(before.certificate, after.certificate, "{file}: {content:?}");
+            assert_eq!(authority.leaf("admin", &ADMIN).unwrap().certificate, after.certificate, "{file}: {content:?}");
+        }
+        let other = authority.leaf("other", &ADMIN).unwrap();
+        std::fs::write(dir.path().join("admin.key"), other.key).unwrap();
+        let after = authority.leaf("admin", &ADMIN).unwrap();
+        assert!(authority.serves(&after, &ADMIN), "a key of another pair is replaced with its certificate");
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub async fn run(
     let definitions = definitions::read(&options.definitions)?;
     let advertised = SocketAddr::new(options.advertise_address.unwrap_or(local.ip()), local.port());
 
+    // Keys and their files take as long as the store: one does not wait for the other.
+    let opening = tokio::spawn(open_registry(config.clone()));
     let mut place: Box<dyn Surroundings> = match &options.host {
         Some(host) => Box::new(Aggregated::new(&config, host, stop.clone()).await?),
         None => Box::new(Cluster::open(&config, advertised, stop.clone())?),
@@ -82,21 +84,7 @@ pub async fn run(
     let tls = endpoints::tls::server_config(serving.certificate(), Some(place.client_certificates()))?;
     write_kubeconfigs(&config, &*place, &url, serving.loopback_name())?;
 
-    let store = store::open(&config).await?;
-    let registry = Registry::new(
-        store.clone(),
-        registry::Options {
-            prefix: options.etcd_prefix.clone(),
-            event_ttl: options.event_ttl,
-            allow_privileged: options.allow_privileged,
-            ranges: config.ranges().clone(),
-            routing: match options.enable_aggregator_routing {
-                None => Routing::Any,
-                Some(true) => Routing::Endpoints,
-                Some(false) => Routing::ClusterAddress,
-            },
-        },
-    );
+    let (store, registry) = opening.await.map_err(|error| Error::Prepare(error.to_string()))??;
     let lister = place.lister(&registry);
     registry.set_webhook_services(lister.clone());
     let plugins = place.admission_plugins().into_iter().map(|name| plugin(name, lister.clone()));
@@ -137,6 +125,26 @@ pub async fn run(
     stop_caches(&registry).await;
     store.close().await;
     Ok(())
+}
+
+async fn open_registry(config: Config) -> Result<(Arc<dyn Storage>, Arc<Registry>), Error> {
+    let store = store::open(&config).await?;
+    let options = config.options();
+    let registry = Registry::new(
+        store.clone(),
+        registry::Options {
+            prefix: options.etcd_prefix.clone(),
+            event_ttl: options.event_ttl,
+            allow_privileged: options.allow_privileged,
+            ranges: config.ranges().clone(),
+            routing: match options.enable_aggregator_routing {
+                None => Routing::Any,
+                Some(true) => Routing::Endpoints,
+                Some(false) => Routing::ClusterAddress,
+            },
+        },
+    );
+    Ok((store, registry))
 }
 
 /// How long the caches may take to end; nobody reads them any more.
@@ -188,7 +196,7 @@ fn write_kubeconfigs(
         let path = config.kubeconfig(file);
         let content = kubeconfig::render(url, tls_server_name, place.authority().certificate(), user, &pair);
         if files::read_optional(&path)?.as_deref() != Some(content.as_str()) {
-            files::replace(&path, content.as_bytes(), 0o600)?;
+            files::replace_remakable(&path, content.as_bytes(), 0o600)?;
         }
     }
     Ok(())

@@ -260,7 +260,8 @@ impl Requests {
             turn.begin();
             let running = Run { turn: turn.clone(), _tracked: tracker.token() };
             let (server, peer) = (server.clone(), peer.clone());
-            async move {
+            // Gone with the answer's head: what is left of a watch is small.
+            Box::pin(async move {
                 let mut response = server.handle(request.map(RequestBody::Incoming), &peer).await;
                 let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                 let extensions = response.extensions_mut();
@@ -271,7 +272,7 @@ impl Requests {
                 }
                 let place = extensions.remove();
                 Ok(response.map(|body| Answer { body, _running: running, _place: place }))
-            }
+            })
         })
     }
 

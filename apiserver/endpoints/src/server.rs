@@ -240,12 +240,13 @@ impl Server {
             }
         }
         if exchange.info.long_running() {
-            return routes::route(self, exchange, user, body, connection).await;
+            return Box::pin(routes::route(self, exchange, user, body, connection)).await;
         }
         let allotted = timeout::allotted(&exchange.query, self.config.request_timeout)?;
         exchange.deadline = Some(Instant::now() + allotted);
         let deadline = tokio::time::Instant::now() + allotted;
-        let routed = tokio::time::timeout_at(deadline, routes::route(self, exchange, user, body, connection)).await;
+        let routed =
+            tokio::time::timeout_at(deadline, Box::pin(routes::route(self, exchange, user, body, connection))).await;
         let mut response = routed.unwrap_or_else(|_| Err(timeout::exceeded()))?;
         response.extensions_mut().insert(Until(deadline.max(tokio::time::Instant::now() + timeout::LEAST_TO_READ)));
         response.extensions_mut().insert(place);

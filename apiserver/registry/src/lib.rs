@@ -15,6 +15,7 @@ mod meta;
 mod options;
 mod pipeline;
 mod registry;
+mod restore;
 mod reviews;
 mod scale;
 mod selectable;

@@ -25,14 +25,23 @@ struct Parsed {
     objects: Arc<[Arc<Value>]>,
 }
 
+/// An object in a version.
+type Key = (GroupVersionResource, Arc<str>);
+/// A single object that was parsed, and the revision that was.
+type ParsedObject = (u64, Arc<Value>);
+
+/// How many single objects are kept parsed: namespaces and service accounts in use, mostly.
+const PARSED_OBJECTS: usize = 256;
+
 pub(crate) struct TableLister {
     registry: Weak<Registry>,
     parsed: Mutex<HashMap<GroupVersionResource, Parsed>>,
+    objects: Mutex<HashMap<Key, ParsedObject>>,
 }
 
 impl TableLister {
     pub(crate) fn new(registry: Weak<Registry>) -> Self {
-        Self { registry, parsed: Mutex::new(HashMap::new()) }
+        Self { registry, parsed: Mutex::new(HashMap::new()), objects: Mutex::new(HashMap::new()) }
     }
 
     fn registry(&self) -> Result<Arc<Registry>, StatusError> {
@@ -52,10 +61,20 @@ impl TableLister {
         let store = registry.store_of(&target)?;
         let got = store.cacher(registry.backing()).get(namespace, name, freshness).await;
         let got = got.map_err(|error| storage_error::write(&error, &target, "get"))?;
-        match got.entry {
-            Some(entry) => registry.serve(Stored::of(&entry), &target.row).await?.value().map(Some),
-            None => Ok(None),
+        let Some(entry) = got.entry else { return Ok(None) };
+        let key = (resource.clone(), entry.key().clone());
+        if let Some((revision, object)) = self.objects.lock().get(&key)
+            && *revision == entry.revision()
+        {
+            return Ok(Some(object.clone()));
         }
+        let object = registry.serve(Stored::of(&entry), &target.row).await?.value()?;
+        let mut objects = self.objects.lock();
+        if objects.len() >= PARSED_OBJECTS {
+            objects.clear();
+        }
+        objects.insert(key, (entry.revision(), object.clone()));
+        Ok(Some(object))
     }
 }
 

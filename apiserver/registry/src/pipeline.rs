@@ -410,15 +410,21 @@ impl Write<'_> {
         if removes && !self.dry_run {
             return Ok(Attempt::Remove(object));
         }
-        let mut as_stored = self.registry.to_stored(object.clone(), row, &self.store).await?;
-        let stored = self.store.encode(&as_stored);
+        let version = object.resource_version().to_owned();
+        let stored;
         if row.is_custom() {
+            let mut as_stored = self.registry.to_stored(object, row, &self.store).await?;
+            stored = self.store.encode(&mut as_stored);
             // The answer is what will be read: what is not stored is not answered either.
-            let version = object.resource_version().to_owned();
             self.store.settle(&mut as_stored);
             object = self.registry.to_row(as_stored, row).await?;
-            object.set_resource_version(&version);
+        } else if row.serves_as_stored() {
+            stored = self.store.encode(&mut object);
+        } else {
+            let mut as_stored = self.registry.to_stored(object.clone(), row, &self.store).await?;
+            stored = self.store.encode(&mut as_stored);
         }
+        object.set_resource_version(&version);
         if let Some(current) = current
             && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && current.object == object))
         {

@@ -165,19 +165,19 @@ impl Store {
         }
     }
 
-    /// The bytes to be stored for an object of the stored version: without resourceVersion and selfLink.
+    /// The bytes to be stored for an object of the stored version, which loses what is not stored: resourceVersion and
+    /// selfLink, and of a custom resource what its version does not know.
     ///
     /// They are in the order in which they are served: who reads them back has nothing to sort.
-    pub(crate) fn encode(&self, object: &Value) -> Bytes {
-        let mut object = object.clone();
+    pub(crate) fn encode(&self, object: &mut Value) -> Bytes {
         let metadata = object.metadata_mut();
         metadata.remove("resourceVersion");
         metadata.remove("selfLink");
         object.set_type_meta(&self.gvk.api_version(), &self.gvk.kind);
         if let Some(versions) = &self.versions {
-            versions.prune(&mut object);
+            versions.prune(object);
         }
-        types::to_vec(&object).into()
+        types::to_vec(object).into()
     }
 }
 

@@ -1,9 +1,11 @@
 //! The objects upstream creates at its first start: namespaces, RBAC's default roles and bindings, priority classes,
-//! flow schemas, priority levels and the local APIServices; and what the operators may do.
+//! flow schemas, priority levels and the local APIServices; and what the operators may do. They are kept in the form in which
+//! they are stored (`stored`), so that a first start has nothing to work out.
 
 mod policy;
+mod stored;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use apimachinery::meta::ObjectExt as _;
@@ -16,77 +18,56 @@ use serde_json::Value;
 
 use crate::identity;
 use policy::Step;
-
-/// Lists of objects by the collection's path, as recorded from upstream.
-const OBJECTS: &str = include_str!("../../data/bootstrap.json");
-/// Roles and bindings of the operators, in the same form.
-const OPERATORS: &str = include_str!("../../data/operators.json");
-
-/// Lists of objects by the collection's path.
-type Collections = BTreeMap<String, Vec<Value>>;
-
-fn collections() -> Result<Collections, StatusError> {
-    let read = |text| serde_json::from_str::<Collections>(text);
-    let broken = |e| StatusError::internal(format!("the objects to bootstrap cannot be read: {e}"));
-    let mut all = read(OBJECTS).map_err(broken)?;
-    for (path, objects) in read(OPERATORS).map_err(broken)? {
-        all.entry(path).or_default().extend(objects);
-    }
-    Ok(all)
-}
+use stored::Stored;
 
 /// The rules of a default cluster role.
 pub(crate) fn rules_of_cluster_role(name: &str) -> Result<Vec<rbac::PolicyRule>, StatusError> {
-    let all = collections()?;
-    let roles = all.iter().find(|(path, _)| path.ends_with("/clusterroles")).map(|(_, roles)| roles);
-    let role = roles.into_iter().flatten().find(|role| role.name() == name);
+    let roles = stored::collections()?.remove("/apis/rbac.authorization.k8s.io/v1/clusterroles").unwrap_or_default();
+    let role = roles.iter().find(|role| role.name == name);
     let role = role.ok_or_else(|| StatusError::internal(format!("there is no default cluster role {name}")))?;
-    policy::rules(role).map_err(StatusError::internal)
+    policy::rules(&role.object()?).map_err(StatusError::internal)
 }
 
 /// Writes in flight at once; the embedded store commits them in one batch.
-const CONCURRENCY: usize = 64;
+const CONCURRENCY: usize = 256;
 
 /// Creates what is missing. Of what is there, roles and bindings get what they lack; the rest is left as it is.
 pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError> {
-    let collections = collections()?;
     let ctx = RequestContext::new(identity::loopback(), FIELD_MANAGER);
     let table = registry.table();
-    // Namespaces first: others live in them.
-    let (namespaces, others): (Vec<_>, Vec<_>) =
-        collections.into_iter().partition(|(path, _)| path == "/api/v1/namespaces");
-    for step in [namespaces, others] {
-        let mut missing = Vec::new();
-        for (path, objects) in step {
-            let (group, version, resource) = split(&path);
-            let row = table
-                .row(group, version, resource)
-                .ok_or_else(|| StatusError::internal(format!("{path} is to be bootstrapped but not served")))?;
-            let present = present(registry, &ctx, row).await?;
-            for object in objects {
-                match present.get(&key(&object)) {
-                    None => missing.push((row.clone(), object)),
-                    Some(existing) if group == rbac::GROUP => {
-                        if reconcile(registry, &ctx, row, &object, existing).await? {
-                            missing.push((row.clone(), object));
-                        }
-                    }
-                    Some(_) => {}
+    let empty = registry.is_empty().await?;
+    let mut missing = Vec::new();
+    for (path, objects) in stored::collections()? {
+        let (group, version, resource) = split(&path);
+        let row = table
+            .row(group, version, resource)
+            .ok_or_else(|| StatusError::internal(format!("{path} is to be bootstrapped but not served")))?;
+        let present = if empty { HashMap::new() } else { present(registry, &ctx, row).await? };
+        for object in objects {
+            let create = match present.get(&(object.namespace.clone(), object.name.clone())) {
+                None => true,
+                Some(existing) if group == rbac::GROUP => {
+                    reconcile(registry, &ctx, row, &object.object()?, existing).await?
                 }
+                Some(_) => false,
+            };
+            if create {
+                missing.push((Target::new(row.clone(), object.namespace.as_str(), object.name.as_str()), object));
             }
         }
-        stream::iter(missing)
-            .map(|(row, object)| create(registry, &ctx, row, object))
-            .buffer_unordered(CONCURRENCY)
-            .try_collect::<()>()
-            .await?;
     }
-    Ok(())
+    // Another server on the same store may be faster with any of them.
+    stream::iter(missing)
+        .map(|(target, object)| async move { registry.restore(&target, object.bytes()).await.map(drop) })
+        .buffer_unordered(CONCURRENCY)
+        .try_collect::<()>()
+        .await
 }
 
 /// The APIServices of the built-in groups, with what places them in discovery.
 pub fn api_services() -> Result<Vec<Value>, StatusError> {
-    Ok(collections()?.remove("/apis/apiregistration.k8s.io/v1/apiservices").unwrap_or_default())
+    let services = stored::collections()?.remove("/apis/apiregistration.k8s.io/v1/apiservices").unwrap_or_default();
+    services.iter().map(Stored::desired).collect()
 }
 
 /// The manager of the fields of bootstrapped objects.
@@ -186,15 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_bootstrapped_collection_is_a_path_and_every_object_has_a_name() {
-        let collections = collections().unwrap();
-        assert!(!collections.is_empty());
-        for (path, objects) in collections {
-            assert!(!split(&path).2.is_empty() && !split(&path).1.is_empty(), "{path}");
-            assert!(objects.iter().all(|object| !object.name().is_empty()), "{path}");
-            let names: std::collections::HashSet<_> = objects.iter().map(key).collect();
-            assert_eq!(names.len(), objects.len(), "{path}: no name twice");
-        }
+    fn a_collections_path_is_its_group_version_and_resource() {
         assert_eq!(split("/api/v1/namespaces"), ("", "v1", "namespaces"));
         assert_eq!(split("/apis/apps/v1/deployments"), ("apps", "v1", "deployments"));
     }

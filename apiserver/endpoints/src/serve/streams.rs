@@ -19,10 +19,12 @@ pub(super) struct Streams;
 
 impl<F: Future<Output = ()> + Send + 'static> hyper::rt::Executor<F> for Streams {
     fn execute(&self, stream: F) {
-        tokio::spawn(async {
-            let until = Arc::new(SetOnce::new());
+        let until = Arc::new(SetOnce::new());
+        // On the heap once, not moved from task to task's states: a watch holds this for as long as it lasts.
+        let mut stream = Box::pin(UNTIL.scope(until.clone(), stream));
+        tokio::spawn(async move {
             tokio::select! {
-                () = UNTIL.scope(until.clone(), stream) => {}
+                () = &mut stream => {}
                 () = async { tokio::time::sleep_until(*until.wait().await).await } => {
                     tracing::debug!("an answer was not read in time");
                 }

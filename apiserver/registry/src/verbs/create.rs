@@ -44,12 +44,12 @@ impl Registry {
     ) -> Result<Written, StatusError> {
         if let Some(sub) = target.row.subresource(&target.subresource) {
             let object = Expected::of_kind(&sub.kind).decode(body, options.field_validation, &ctx.warnings)?;
-            return acting::create(self, ctx, target, object, options).await;
+            return Box::pin(acting::create(self, ctx, target, object, options)).await;
         }
         let kind: GroupVersionKind = target.row.gvk();
         let object = Expected::of_row(&target.row, &kind).decode(body, options.field_validation, &ctx.warnings)?;
         if !target.row.stored() {
-            return acting::create(self, ctx, target, object, options).await;
+            return Box::pin(acting::create(self, ctx, target, object, options)).await;
         }
         let write = Write {
             registry: self,

@@ -117,8 +117,8 @@ impl Registry {
                     if options.dry_run {
                         return Ok((object.clone(), *after == AfterMark::Remove));
                     }
-                    let as_stored = self.to_stored(object.clone(), &target.row, &write.store).await?;
-                    let stored = write.store.encode(&as_stored);
+                    let mut as_stored = self.to_stored(object.clone(), &target.row, &write.store).await?;
+                    let stored = write.store.encode(&mut as_stored);
                     if current.stored.as_ref() == Some(&stored) {
                         Ok(Outcome::Done(current.revision))
                     } else {
