@@ -269,7 +269,7 @@ fn planets(group: &str) -> String {
 }
 
 fn the_front_knows_what_definitions_add_and_take_away(store: Store) {
-    let behind = Behind::start(store);
+    let mut behind = Behind::start(store);
     let (kubectl, server) = (behind.front.kubectl(), behind.server.kubectl());
     server.run_with(&["create", "-f", "-"], &planets(SPACE));
     let name = format!("v1.{SPACE}");
@@ -297,10 +297,23 @@ fn the_front_knows_what_definitions_add_and_take_away(store: Store) {
     eventually("the front is told", || kubectl.attempt(&["get", "apiservice", &format!("v1.{SPACE}")]));
     assert!(kubectl.json(&["get", "apiservice", &name])["spec"]["service"].is_null());
 
-    // The authority is kept in a secret, for other replicas, and is whom the front trusts.
-    let secret = kubectl.json(&["get", "secret", "coxswain-serving-ca", "-n", NAMESPACE]);
-    let trusted = kubectl.json(&["get", "apiservice", APPS])["spec"]["caBundle"].clone();
-    assert_eq!(secret["data"]["ca.crt"], trusted);
+    // Who takes away what the manifests installed leaves nothing behind.
+    let kubeconfig = behind.front.data_dir().join("controller-manager.kubeconfig");
+    let mut controllers = Command::new(binary("controller-manager"));
+    controllers.arg("--kubeconfig").arg(kubeconfig).arg("--controllers=garbage-collector");
+    let _controllers = Process::start("controller-manager", &mut controllers);
+    kubectl.run(&["create", "configmap", "owner"]);
+    let owner = json!({"apiVersion": "v1", "kind": "ConfigMap", "name": "owner",
+        "uid": kubectl.json(&["get", "configmap", "owner"])["metadata"]["uid"]});
+    let owned = json!({"apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "owned", "ownerReferences": [owner]}});
+    kubectl.run_with(&["create", "-f", "-"], &owned.to_string());
+    kubectl.run(&["delete", "configmap", "owner"]);
+    kubectl.run(&["wait", "--for=delete", "configmap/owned", "--timeout=60s"]);
+    behind.server.kill();
+    kubectl.run(&["delete", "apiservice", APPS]);
+    kubectl.run(&["wait", "--for=delete", "apiservice", &format!("v1.{SPACE}"), "--timeout=60s"]);
+    kubectl.run(&["get", "apiservice", &name]);
 }
 
 fn replicas_show_certificates_of_one_authority(store: Store) {
@@ -310,6 +323,10 @@ fn replicas_show_certificates_of_one_authority(store: Store) {
     };
     let mut behind = Behind::start(store);
     let kubectl = behind.front.kubectl();
+    // The authority is kept in a secret, for other replicas, and is whom the front trusts.
+    let secret = kubectl.json(&["get", "secret", "coxswain-serving-ca", "-n", NAMESPACE]);
+    let trusted = kubectl.json(&["get", "apiservice", APPS])["spec"]["caBundle"].clone();
+    assert_eq!(secret["data"]["ca.crt"], trusted);
     kubectl.run_with(&["create", "-f", "-"], &app("web"));
     let flags: Vec<&str> = etcd.iter().map(String::as_str).collect();
     let replica = behind.replica(Store::Embedded, &flags);

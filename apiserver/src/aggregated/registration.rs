@@ -25,8 +25,8 @@ use crate::host;
 const MANAGER: &str = "coxswain-apiserver";
 /// Marks the APIServices that are this server's to take away again.
 const LABEL: &str = "coxswain.dev/aggregated";
-/// Marks those that the host makes for what it serves itself.
-const AUTOMANAGED: &str = "kube-aggregator.kubernetes.io/automanaged";
+/// Its value on the one that the others go with: who takes that away takes the server away.
+const OWNER: &str = "owner";
 /// How often the table is looked at.
 const LOOK: Duration = Duration::from_millis(200);
 /// How often the host is asked and told although nothing has changed here: something may have there.
@@ -88,10 +88,11 @@ impl Registration {
         let shared = self.authority.read().await?;
         let there = self.api.list(&ListParams::default()).await.map_err(failed)?;
         let there: Vec<Value> = there.items.iter().filter_map(|object| serde_json::to_value(object).ok()).collect();
+        let owner = there.iter().find(|other| self.leads_here(other) && other.label(LABEL) == Some(OWNER));
         for version in served {
-            let object = self.object(version, &shared);
-            if there.iter().any(|other| other.name() == object.name() && self.is_of_host(other)) {
-                warn!(name = object.name(), "the host serves this itself: it is left to it");
+            let object = self.object(version, &shared, owner);
+            if there.iter().any(|other| other.name() == object.name() && !self.leads_here(other)) {
+                warn!(name = object.name(), "somebody else serves this for the host: it is left to them");
                 continue;
             }
             let params = PatchParams::apply(MANAGER).force();
@@ -100,7 +101,8 @@ impl Registration {
         // Those of definitions that are gone: while one of them stood there, nothing would answer for it, and no namespace
         // of the host could be emptied.
         let served: BTreeSet<String> = served.iter().map(name).collect();
-        for left in there.iter().filter(|other| self.is_ours(other) && !served.contains(other.name())) {
+        let ours = |other: &&Value| self.leads_here(other) && other.label(LABEL).is_some();
+        for left in there.iter().filter(ours).filter(|other| !served.contains(other.name())) {
             match self.api.delete(left.name(), &DeleteParams::default()).await {
                 Err(kube::Error::Api(status)) if status.code == 404 => {}
                 deleted => drop(deleted.map_err(failed)?),
@@ -110,23 +112,24 @@ impl Registration {
         self.authority.adopt(&shared)
     }
 
-    fn is_ours(&self, object: &Value) -> bool {
+    fn leads_here(&self, object: &Value) -> bool {
         let of = &object["spec"]["service"];
-        let named = of["namespace"] == *self.service.namespace && of["name"] == *self.service.name;
-        named && object.label(LABEL).is_some()
-    }
-
-    fn is_of_host(&self, object: &Value) -> bool {
-        object["spec"]["service"].is_null() && object.label(AUTOMANAGED).is_some()
+        of["namespace"] == *self.service.namespace && of["name"] == *self.service.name
     }
 
     /// The priorities are those of custom resources on upstream.
-    fn object(&self, version: &GroupVersion, shared: &Shared) -> Value {
+    fn object(&self, version: &GroupVersion, shared: &Shared, owner: Option<&Value>) -> Value {
         let ServiceName { namespace, name: service, port } = &self.service;
+        let name = name(version);
+        let (label, owners) = match owner {
+            Some(owner) if owner.name() == name => (OWNER, Vec::new()),
+            Some(owner) => ("true", vec![reference(owner)]),
+            None => ("true", Vec::new()),
+        };
         json!({
             "apiVersion": "apiregistration.k8s.io/v1",
             "kind": "APIService",
-            "metadata": {"name": name(version), "labels": {LABEL: "true"}},
+            "metadata": {"name": name, "labels": {LABEL: label}, "ownerReferences": owners},
             "spec": {
                 "group": version.group,
                 "version": version.version,
@@ -137,6 +140,10 @@ impl Registration {
             },
         })
     }
+}
+
+fn reference(owner: &Value) -> Value {
+    json!({"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "name": owner.name(), "uid": owner.uid()})
 }
 
 fn name(version: &GroupVersion) -> String {
