@@ -74,7 +74,8 @@ impl Health {
 
 /// Answers `/healthz`, `/livez`, `/readyz` and their single checks, to any method.
 pub(crate) async fn serve(health: &Health, exchange: &Exchange) -> Result<Response<Body>, StatusError> {
-    let path = exchange.info.path.trim_start_matches('/');
+    let path = exchange.info.path.as_str();
+    let path = path.strip_prefix('/').unwrap_or(path);
     let (endpoint, single) = match path.split_once('/') {
         Some((endpoint, single)) => (endpoint, Some(single)),
         None => (path, None),

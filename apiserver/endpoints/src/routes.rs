@@ -29,6 +29,10 @@ pub(crate) async fn route(
     body: RequestBody,
     connection: &Connection,
 ) -> Result<Response<Body>, StatusError> {
+    if exchange.info.path.starts_with("//") {
+        // Request info reads past several slashes; routers, upstream's too, know no such path.
+        return Ok(page_not_found());
+    }
     let known = server.config.aggregation.snapshot();
     // A version's resources, and the document that describes them.
     let elsewhere = match exchange.info.path.strip_prefix("/openapi/v3/") {
@@ -44,7 +48,8 @@ pub(crate) async fn route(
         return resource(server, exchange, user, body, connection).await;
     }
     let path = exchange.info.path.as_str();
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    let below = path.strip_prefix('/').unwrap_or(path);
+    let first = below.split('/').next().unwrap_or_default();
     if first.is_empty() {
         return discovery::root::paths(server, exchange);
     }
@@ -64,8 +69,12 @@ pub(crate) async fn route(
 
 /// The 404 of a group and version: a Status where the group is built in, else the page that no router knows.
 pub(crate) fn unknown(table: &Table, prefix: &str, group: &str) -> Result<Response<Body>, StatusError> {
-    let group = if prefix == "api" { "" } else { group };
-    let built_in = table.rows().iter().any(|row| row.gvr.group == group && !row.is_custom());
+    // The core group is under /api alone.
+    let group = match prefix {
+        "api" => Some(""),
+        _ => Some(group).filter(|group| !group.is_empty()),
+    };
+    let built_in = table.rows().iter().any(|row| Some(row.gvr.group.as_str()) == group && !row.is_custom());
     if built_in { Err(StatusError::unknown_resource()) } else { Ok(page_not_found()) }
 }
 

@@ -1,6 +1,7 @@
 //! Every route is behind authorization: who is given nothing is refused on all of them, one rule opens one route, and
 //! all rules but that one do not. The routes are listed from the table by the router's own rules, so a new one is
-//! covered, or fails here for its question is not known.
+//! covered, or fails here for its question is not known. Custom resources are rows of it, too; what another server answers
+//! is asked for the same way before it is passed on.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -9,10 +10,13 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt as _;
 use parking_lot::RwLock;
+use registry::crd::Definition;
 use registry::{Registry, Warnings};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::aggregation::{ApiService, Remote};
 use crate::authentication::Peer;
 use crate::query::Query;
 use crate::server::Config;
@@ -133,6 +137,12 @@ impl Fixture {
         self.policy.write().put_role(Kind::ClusterRole, "", "role", rules);
     }
 
+    async fn code(&self, route: &Route) -> StatusCode {
+        let request = Request::builder().method(&route.method).uri(&route.url);
+        let request = request.body(RequestBody::Full(Bytes::new())).unwrap();
+        self.server.handle(request, &self.connection).await.status()
+    }
+
     /// Code and message of the answer, if it is a refusal; any other answer is empty.
     async fn refusal(&self, route: &Route) -> Option<String> {
         let request = Request::builder().method(&route.method).uri(&route.url);
@@ -220,6 +230,62 @@ impl Route {
     }
 }
 
+/// The rows of a definition with every subresource there is.
+fn custom(scope: &str) -> (String, Vec<Arc<Row>>) {
+    let plural = format!("{}things", scope.to_lowercase());
+    let name = format!("{plural}.example.com");
+    let names = json!({"plural": plural, "singular": "thing", "kind": format!("{scope}Thing"), "listKind": format!("{scope}ThingList")});
+    let scale = json!({"specReplicasPath": ".spec.replicas", "statusReplicasPath": ".status.replicas"});
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": name},
+        "spec": {"group": "example.com", "scope": scope, "names": names, "versions": [{
+            "name": "v1", "served": true, "storage": true,
+            "schema": {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}},
+            "subresources": {"status": {}, "scale": scale},
+        }]},
+        "status": {"acceptedNames": names, "storedVersions": ["v1"], "conditions": [
+            {"type": "NamesAccepted", "status": "True"}, {"type": "Established", "status": "True"},
+        ]},
+    });
+    let rows = Definition::of(&definition).unwrap().rows().unwrap();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row.is_custom()));
+    (name, rows)
+}
+
+/// Another server's group: it decides itself which paths it has.
+fn aggregated(fixture: &Fixture) -> Vec<Route> {
+    let remote = Remote { backend: Err("not reached".into()), available: false, served: None, described: None };
+    fixture.server.config.aggregation.update(|known| {
+        let (group, version) = ("stars.example.com".to_owned(), "v1".to_owned());
+        let remote = Some(remote.clone());
+        known.put(Arc::new(ApiService { group, version, group_priority: 1, version_priority: 1, remote }));
+    });
+    let version = "/apis/stars.example.com/v1";
+    let mut routes = Vec::new();
+    for (below, shape, resource, namespace, name) in [
+        ("stars", Shape::Collection, "stars", "", ""),
+        ("namespaces/ns/stars", Shape::Collection, "stars", "ns", ""),
+        ("stars/one", Shape::Object, "stars", "", "one"),
+        ("namespaces/ns/stars/one", Shape::Object, "stars", "ns", "one"),
+        ("namespaces/ns/stars/one/light", Shape::Subresource, "stars/light", "ns", "one"),
+        ("namespaces/ns/stars/one/light/more/../x", Shape::Subresource, "stars/light", "ns", "one"),
+    ] {
+        for method in METHODS {
+            let Some(verb) = verb(&method, shape) else { continue };
+            let what = ["stars.example.com", resource, namespace, name].map(str::to_owned);
+            routes.push(Route { method, url: format!("{version}/{below}"), verb, resource: Some(what) });
+        }
+    }
+    for url in [version, "/openapi/v3/apis/stars.example.com/v1"] {
+        for (method, verb) in [(Method::GET, "get"), (Method::POST, "post"), (Method::DELETE, "delete")] {
+            routes.push(Route { method, url: url.to_owned(), verb, resource: None });
+        }
+    }
+    routes
+}
+
 async fn documents(fixture: &Fixture) -> Vec<Route> {
     let all = |field: &str| vec![field.to_owned()];
     fixture.give(vec![PolicyRule { verbs: all("*"), non_resource_urls: all("*"), ..PolicyRule::default() }]);
@@ -252,6 +318,11 @@ async fn documents(fixture: &Fixture) -> Vec<Route> {
 #[tokio::test]
 async fn every_route_is_closed_until_its_own_rule_opens_it() {
     let fixture = fixture();
+    for scope in ["Namespaced", "Cluster"] {
+        let (name, rows) = custom(scope);
+        fixture.server.config.registry.update_table(|table| table.with_crd(&name, rows.clone()));
+    }
+    let passed_on = aggregated(&fixture);
     let mut routes = documents(&fixture).await;
     let table = fixture.server.config.registry.table();
     for row in table.rows() {
@@ -269,6 +340,11 @@ async fn every_route_is_closed_until_its_own_rule_opens_it() {
         }
         routes.extend(of);
     }
+    for route in &passed_on {
+        fixture.give(vec![route.rule()]);
+        assert_eq!(fixture.code(route).await, StatusCode::SERVICE_UNAVAILABLE, "{route:?} is passed on");
+    }
+    routes.extend(passed_on);
     assert!(routes.len() > 1000, "{} routes", routes.len());
     let mut wrong = Vec::new();
     for route in &routes {

@@ -269,3 +269,7 @@ impl Server {
 #[cfg(test)]
 #[path = "server_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "paths_tests.rs"]
+mod paths_tests;

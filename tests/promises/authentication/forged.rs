@@ -17,6 +17,7 @@ use super::{user, who_is};
 on_each_store!(
     forged_certificates_are_refused_and_the_connection_lives,
     forged_tokens_are_refused_and_nobody_reads_them_in_the_log,
+    nobody_becomes_through_another_who_they_may_not_become,
 );
 
 fn forged_certificates_are_refused_and_the_connection_lives(store: Store) {
@@ -148,5 +149,52 @@ fn forged_tokens_are_refused_and_nobody_reads_them_in_the_log(store: Store) {
         let tail = secret.rsplit('.').next().unwrap_or_default();
         let tail = if tail.len() < 16 { secret } else { tail };
         assert!(tail.len() < 16 || !log.contains(tail), "the log has the token: {what}");
+    }
+}
+
+fn nobody_becomes_through_another_who_they_may_not_become(store: Store) {
+    let plane = ControlPlane::start(Part::ApiServer, store);
+    let own = Authority::of(&plane);
+    let kubectl = plane.kubectl();
+    // bob may become helper, and helper root.
+    for (who, whom) in [("bob", "helper"), ("helper", "root")] {
+        let role =
+            ["create", "clusterrole", who, "--verb", "impersonate", "--resource", "users", "--resource-name", whom];
+        kubectl.run(&role);
+        kubectl.run(&["create", "clusterrolebinding", who, "--clusterrole", who, "--user", who]);
+    }
+    let ask = |who: Option<&str>, headers: &[(&str, &str)]| {
+        let lines: String = headers.iter().map(|(name, value)| format!("Impersonate-{name}: {value}\r\n")).collect();
+        who_is(&plane, who.map(|name| own.client(name, "dev", |_| {})), &lines)
+    };
+    for (who, headers, is) in [
+        ("bob", &[("User", "helper")][..], "helper"),
+        ("helper", &[("User", "root")], "root"),
+        // The first counts, as upstream.
+        ("bob", &[("User", "helper"), ("User", "root")], "helper"),
+    ] {
+        let answer = ask(Some(who), headers);
+        assert_eq!(user(&answer)["username"], is, "{who} with {headers:?}");
+        let groups = user(&answer)["groups"].clone();
+        assert_eq!(groups, json!(["system:authenticated"]), "{who} with {headers:?} leaves their own groups behind");
+    }
+    for (who, headers) in [
+        (Some("bob"), &[("User", "root")][..]),
+        (Some("bob"), &[("User", "bob")]),
+        (Some("bob"), &[("User", "root"), ("User", "helper")]),
+        (Some("bob"), &[("User", "helper"), ("Group", "system:masters")]),
+        (Some("bob"), &[("User", "helper"), ("Uid", "1")]),
+        (Some("bob"), &[("User", "helper"), ("Extra-scopes", "all")]),
+        (Some("bob"), &[("User", "system:serviceaccount:kube-system:default")]),
+        (Some("helper"), &[("User", "helper")]),
+        (None, &[("User", "helper")]),
+        (None, &[("User", "system:anonymous")]),
+    ] {
+        let answer = ask(who, headers);
+        assert_eq!(answer.code, 403, "{who:?} with {headers:?}: {answer:?}");
+    }
+    for headers in [&[("Group", "system:masters")][..], &[("Uid", "1")], &[("User", ""), ("Group", "dev")]] {
+        let answer = ask(Some("bob"), headers);
+        assert!(answer.code >= 400, "bob with {headers:?}: {answer:?}");
     }
 }

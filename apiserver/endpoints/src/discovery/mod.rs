@@ -96,7 +96,7 @@ pub(crate) fn serve(server: &Server, exchange: &Exchange) -> Result<Response<Bod
     let aggregation = &server.config.aggregation;
     let documents = || server.discovery.get(&table, aggregation.snapshot());
     let path = exchange.info.path.as_str();
-    let parts: Vec<&str> = path.trim_start_matches('/').trim_end_matches('/').split('/').collect();
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     // A router knows its paths with and without one slash at the end, and no other spelling.
     if path.contains("//") {
         return Err(StatusError::unknown_resource());
