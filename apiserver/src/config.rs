@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use registry::allocation::Ranges;
 
-use crate::options::{ADMISSION_PLUGINS, AuthorizationMode, Options};
+use crate::options::{ADMISSION_PLUGINS, ASKED_FOR_ADMISSION_PLUGINS, AuthorizationMode, Options};
 use crate::runtime_config::RuntimeConfig;
 
 /// What [`crate::run()`] works with. Made by [`Options::complete`].
@@ -69,8 +69,12 @@ impl Config {
 
     /// The admission plugins that run, in order.
     pub fn admission_plugins(&self) -> impl Iterator<Item = &'static str> + '_ {
-        let disabled = &self.options.disable_admission_plugins;
-        ADMISSION_PLUGINS.into_iter().filter(move |plugin| disabled.iter().all(|name| name != plugin))
+        let (enabled, disabled) = (&self.options.enable_admission_plugins, &self.options.disable_admission_plugins);
+        let names = |list: &[String], plugin: &str| list.iter().any(|name| name == plugin);
+        ADMISSION_PLUGINS.into_iter().filter(move |plugin| {
+            let runs = !ASKED_FOR_ADMISSION_PLUGINS.contains(plugin) || names(enabled, plugin);
+            runs && !names(disabled, plugin)
+        })
     }
 }
 

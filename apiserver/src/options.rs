@@ -30,29 +30,33 @@ pub const DEFAULT_PORT: u16 = 6443;
 
 /// Plugins that can be named in `--enable-admission-plugins` and `--disable-admission-plugins`, in the order in which
 /// they are asked (upstream's).
-pub const ADMISSION_PLUGINS: [&str; 12] = [
+pub const ADMISSION_PLUGINS: [&str; 16] = [
     "NamespaceLifecycle",
     "LimitRanger",
     "ServiceAccount",
+    "NodeRestriction",
     "TaintNodesByCondition",
     "Priority",
     "DefaultTolerationSeconds",
     "DefaultStorageClass",
     "StorageObjectInUseProtection",
     "RuntimeClass",
+    "CertificateApproval",
+    "CertificateSigning",
+    "CertificateSubjectRestriction",
     "DefaultIngressClass",
     "MutatingAdmissionWebhook",
     "ValidatingAdmissionWebhook",
 ];
 
+/// Those of them that run only where `--enable-admission-plugins` names them.
+pub const ASKED_FOR_ADMISSION_PLUGINS: [&str; 1] = ["NodeRestriction"];
+
 /// Upstream's other plugins: naming them is no mistake, they have nothing to say here yet.
-const KNOWN_ADMISSION_PLUGINS: [&str; 25] = [
+const KNOWN_ADMISSION_PLUGINS: [&str; 21] = [
     "AlwaysAdmit",
     "AlwaysDeny",
     "AlwaysPullImages",
-    "CertificateApproval",
-    "CertificateSigning",
-    "CertificateSubjectRestriction",
     "ClusterTrustBundleAttest",
     "DenyServiceExternalIPs",
     "EventRateLimit",
@@ -63,7 +67,6 @@ const KNOWN_ADMISSION_PLUGINS: [&str; 25] = [
     "NamespaceAutoProvision",
     "NamespaceExists",
     "NodeDeclaredFeatureValidator",
-    "NodeRestriction",
     "OwnerReferencesPermissionEnforcement",
     "PersistentVolumeClaimResize",
     "PodNodeSelector",

@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::authorization::Authorizer;
+use admission::certificates;
 use admission::default_class::DefaultClass;
 use admission::default_toleration_seconds::DefaultTolerationSeconds;
 use admission::limit_ranger::LimitRanger;
 use admission::namespace_lifecycle::NamespaceLifecycle;
+use admission::node_restriction::NodeRestriction;
 use admission::outbound::service::Routing;
 use admission::priority::Priority;
 use admission::runtime_class::RuntimeClass;
@@ -87,7 +90,8 @@ pub async fn run(
     let (store, registry) = opening.await.map_err(|error| Error::Prepare(error.to_string()))??;
     let lister = place.lister(&registry);
     registry.set_webhook_services(lister.clone());
-    let plugins = place.admission_plugins().into_iter().map(|name| plugin(name, lister.clone()));
+    let authorizer = registry.authorizer();
+    let plugins = place.admission_plugins().into_iter().map(|name| plugin(name, lister.clone(), authorizer.clone()));
     registry.set_admission(Chain::new(plugins.collect()));
     let prepare = |e: apimachinery::StatusError| Error::Prepare(e.to_string());
     place.prepare(&registry).await?;
@@ -160,11 +164,15 @@ async fn stop_caches(registry: &Registry) {
     }
 }
 
-fn plugin(name: &str, lister: Arc<dyn Lister>) -> Arc<dyn Plugin> {
+fn plugin(name: &str, lister: Arc<dyn Lister>, authorizer: Arc<dyn Authorizer>) -> Arc<dyn Plugin> {
     match name {
         "NamespaceLifecycle" => Arc::new(NamespaceLifecycle::new(lister)),
         "LimitRanger" => Arc::new(LimitRanger::new(lister)),
         "ServiceAccount" => Arc::new(ServiceAccount::new(lister, registry::generate_name)),
+        "NodeRestriction" => Arc::new(NodeRestriction::new(lister, authorizer)),
+        "CertificateApproval" => Arc::new(certificates::Approval(authorizer)),
+        "CertificateSigning" => Arc::new(certificates::Signing(authorizer)),
+        "CertificateSubjectRestriction" => Arc::new(certificates::SubjectRestriction),
         "TaintNodesByCondition" => Arc::new(TaintNodesByCondition),
         "DefaultStorageClass" => Arc::new(DefaultClass::of_storage(lister)),
         "StorageObjectInUseProtection" => Arc::new(StorageObjectInUseProtection),

@@ -4,12 +4,14 @@
 //! Plugins read through a [`Lister`] and never write.
 
 mod attributes;
+pub mod certificates;
 mod chain;
 pub mod default_class;
 pub mod default_toleration_seconds;
 pub mod limit_ranger;
 mod lister;
 pub mod namespace_lifecycle;
+pub mod node_restriction;
 pub mod outbound;
 mod pod_resources;
 pub mod priority;

@@ -369,6 +369,7 @@ impl Write<'_> {
             row,
             subresource: &self.target.subresource,
             now: &now,
+            user: &self.ctx.user,
             allow_privileged: self.registry.allow_privileged(),
             warnings: &self.ctx.warnings,
         };

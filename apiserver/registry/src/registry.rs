@@ -10,6 +10,7 @@ use admission::{Chain, Lister};
 use apimachinery::{StatusError, time};
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use authentication::service_account::Issuer;
+use authorization::Authorizer;
 use authorization::rbac::Policy;
 use jiff::Timestamp;
 use parking_lot::RwLock as SyncRwLock;
@@ -22,7 +23,7 @@ use crate::allocation::Ranges;
 use crate::context::Target;
 use crate::following::{Known, Reached};
 use crate::lister::TableLister;
-use crate::reviews::Reviewers;
+use crate::reviews::{CurrentAuthorizer, Reviewers};
 use crate::store::{Backing, Store};
 use crate::table::{Origin, Row, Table};
 
@@ -169,6 +170,11 @@ impl Registry {
     /// Reads from the caches, for admission plugins and controllers in this process.
     pub fn lister(self: &Arc<Self>) -> Arc<dyn Lister> {
         Arc::new(TableLister::new(Arc::downgrade(self)))
+    }
+
+    /// Who says what somebody may do, for admission plugins that ask.
+    pub fn authorizer(self: &Arc<Self>) -> Arc<dyn Authorizer> {
+        Arc::new(CurrentAuthorizer(Arc::downgrade(self)))
     }
 
     /// The store below.

@@ -10,14 +10,13 @@ use std::time::Duration;
 use apimachinery::gvk::{GroupResource, GroupVersionResource};
 use apimachinery::{ObjectExt, StatusError};
 use async_trait::async_trait;
+use authorization::node::MIRROR;
 use serde_json::{Value, json};
 
 use crate::{Attributes, Context, Lister, Operation, Plugin};
 
 /// The account of pods that name none.
 const DEFAULT: &str = "default";
-/// What a pod that runs because of a file on its node is marked with.
-const MIRROR: &str = "kubernetes.io/config.mirror";
 /// An account so annotated lets its pods use no secrets but its own.
 const ENFORCE: &str = "kubernetes.io/enforce-mountable-secrets";
 

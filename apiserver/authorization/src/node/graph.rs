@@ -32,7 +32,7 @@ pub enum Kind {
 }
 
 /// Kind, namespace, name.
-type Key = (Kind, Box<str>, Box<str>);
+pub(super) type Key = (Kind, Box<str>, Box<str>);
 
 fn key(kind: Kind, namespace: &str, name: &str) -> Key {
     (kind, namespace.into(), name.into())
@@ -170,9 +170,11 @@ fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 /// What a pod on a node lets that node read.
 fn uses_of_pod(pod: &Value) -> Vec<Key> {
     // Nodes make mirror pods themselves: they get nothing by them.
-    if pod.annotation("kubernetes.io/config.mirror").is_some() {
-        return Vec::new();
-    }
+    if pod.annotation(super::MIRROR).is_some() { Vec::new() } else { references_of_pod(pod) }
+}
+
+/// What a pod refers to in its namespace.
+pub(super) fn references_of_pod(pod: &Value) -> Vec<Key> {
     let (namespace, mut used) = (pod.namespace(), Vec::new());
     let mut uses = |kind: Kind, name: &str| {
         if !name.is_empty() {

@@ -13,6 +13,7 @@ use apimachinery::selector::fields::{Operator, Requirement};
 use apimachinery::user::UserInfo;
 use async_trait::async_trait;
 use parking_lot::RwLock;
+use serde_json::Value;
 
 pub use graph::{Graph, Kind};
 
@@ -22,6 +23,8 @@ use crate::rbac::PolicyRule;
 /// The group of every node.
 pub const GROUP: &str = "system:nodes";
 const USER_PREFIX: &str = "system:node:";
+/// What a pod is marked with that a node made by itself.
+pub const MIRROR: &str = "kubernetes.io/config.mirror";
 const LEASES: &str = "kube-node-lease";
 
 /// Answers for nodes. Who follows pods and volumes writes to the same [`Graph`].
@@ -32,8 +35,13 @@ pub struct Node {
     pub rules: Vec<PolicyRule>,
 }
 
+/// The kinds of what a pod refers to, by whatever way: secrets, claims, its account…
+pub fn referenced(pod: &Value) -> impl Iterator<Item = Kind> {
+    graph::references_of_pod(pod).into_iter().map(|(kind, ..)| kind)
+}
+
 /// The node that a user is: `Some("")` is a node without a name.
-fn node_of(user: &UserInfo) -> Option<&str> {
+pub fn node_of(user: &UserInfo) -> Option<&str> {
     let name = user.name.strip_prefix(USER_PREFIX)?;
     user.is_in_group(GROUP).then_some(name)
 }

@@ -9,6 +9,9 @@ use crate::table::Row;
 
 /// Takes out what a write to `subresource` cannot change.
 pub(super) fn filter(row: &Row, subresource: &str) -> Option<Filter> {
+    if let Some(fields) = row.strategy.resets(subresource) {
+        return Some(Filter::Exclude(set_of(fields)));
+    }
     let set = match subresource {
         "" if row.has_status() => set_of(&[&["status"]]),
         "status" if row.is_custom() => set_of(&[&["spec"], &["metadata"]]),

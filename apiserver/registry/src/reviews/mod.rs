@@ -6,14 +6,15 @@ mod rules;
 mod selector;
 mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use apimachinery::field::ErrorList;
 use apimachinery::gvk::GroupKind;
+use apimachinery::user::UserInfo;
 use apimachinery::{ObjectExt, StatusError};
 use async_trait::async_trait;
 use authentication::TokenUser;
-use authorization::Authorizer;
+use authorization::{Attributes, Authorizer, Decision, Rules};
 use serde_json::{Value, json};
 
 use crate::context::Warnings;
@@ -45,6 +46,32 @@ pub struct Reviewers {
     pub authorizer: Arc<dyn Authorizer>,
     /// Who somebody is.
     pub tokens: Arc<dyn TokenReviewer>,
+}
+
+/// Asks the authorizer that reviews ask at the time; until there is one, nobody may do anything.
+pub(crate) struct CurrentAuthorizer(pub Weak<Registry>);
+
+impl CurrentAuthorizer {
+    fn current(&self) -> Option<Arc<dyn Authorizer>> {
+        Some(self.0.upgrade()?.reviewers()?.authorizer.clone())
+    }
+}
+
+#[async_trait]
+impl Authorizer for CurrentAuthorizer {
+    async fn authorize(&self, asked: &Attributes) -> Decision {
+        match self.current() {
+            Some(authorizer) => authorizer.authorize(asked).await,
+            None => Decision::no_opinion(),
+        }
+    }
+
+    async fn rules(&self, user: &UserInfo, namespace: &str) -> Rules {
+        match self.current() {
+            Some(authorizer) => authorizer.rules(user, namespace).await,
+            None => Rules::default(),
+        }
+    }
 }
 
 /// Answers a review that was decoded; `None` if the target is no review.

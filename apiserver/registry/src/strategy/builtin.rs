@@ -4,8 +4,8 @@ use apimachinery::validation;
 
 use super::plain::{Plain, plain};
 use super::{
-    Facts, Generation, Recheck, StatusOnCreate, Strategy, api_service, apps, batch, networking, policy, rbac, template,
-    workloads,
+    Facts, Generation, Recheck, StatusOnCreate, Strategy, api_service, apps, batch, certificates, networking, policy,
+    rbac, template, workloads,
 };
 
 /// Kinds that a PUT may create; most of them want a resourceVersion then, as upstream's strategies say.
@@ -168,7 +168,13 @@ pub(super) fn strategy(group: &str, resource: &str) -> &'static dyn Strategy {
                 .rechecked(Recheck::After)
         ),
         ("certificates.k8s.io", _) => {
-            stated!(plain(Facts { unconditional_update: false, ..Facts::DEFAULT }).any_name())
+            stated!(
+                plain(Facts::DEFAULT)
+                    .any_name()
+                    .prepared(certificates::prepare_create, certificates::prepare_update)
+                    .resetting(certificates::resets)
+                    .checked(certificates::validate, certificates::validate_update)
+            )
         }
         ("networking.k8s.io", "ipaddresses") => stated!(
             plain(Facts::DEFAULT)

@@ -5,6 +5,7 @@ mod api_service;
 mod apps;
 mod batch;
 mod builtin;
+mod certificates;
 mod check;
 mod core;
 mod custom;
@@ -23,6 +24,7 @@ mod workloads;
 use std::fmt::Debug;
 
 use apimachinery::field::ErrorList;
+use apimachinery::user::UserInfo;
 use apimachinery::validation::{self, NameFn};
 use serde_json::Value;
 
@@ -46,11 +48,16 @@ pub struct Scope<'a> {
     pub old: Option<&'a Value>,
     /// When, in `metav1.Time`'s form.
     pub now: &'a str,
+    /// Who writes.
+    pub user: &'a UserInfo,
     /// Containers may be privileged.
     pub allow_privileged: bool,
     /// Where warnings go that cannot wait for the object to be valid.
     pub warnings: &'a Warnings,
 }
+
+/// Fields by the parts of their paths.
+pub(crate) type Fields = &'static [&'static [&'static str]];
 
 /// What happens to the dependents of a deleted object when nobody says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +107,12 @@ pub trait Strategy: Send + Sync + Debug {
 
     /// Restores what an update may not change; the shared rules have split spec and status.
     fn prepare_update(&self, _object: &mut Value, _old: &Value, _scope: &Scope<'_>) {}
+
+    /// The fields that a write to a subresource puts back, by the parts of their paths, where they are others than the shared
+    /// rules say: nobody owns them by such a write.
+    fn resets(&self, _subresource: &str) -> Option<Fields> {
+        None
+    }
 
     /// What is wrong with a new object, metadata aside.
     fn validate(&self, _object: &Value, _scope: &Scope<'_>) -> ErrorList {

@@ -4,7 +4,7 @@ use apimachinery::field::ErrorList;
 use apimachinery::validation::{self, NameFn};
 use serde_json::Value;
 
-use super::{Facts, GarbageCollection, Recheck, Scope, Strategy};
+use super::{Facts, Fields, GarbageCollection, Recheck, Scope, Strategy};
 use crate::table::Row;
 
 /// Fills in what upstream's decoder does.
@@ -17,6 +17,8 @@ pub(super) type PrepareUpdate = fn(&mut Value, &Value, &Scope<'_>);
 pub(super) type Validate = fn(&Value, &Scope<'_>) -> ErrorList;
 /// What is wrong with a change, metadata aside.
 pub(super) type ValidateUpdate = fn(&Value, &Value, &Scope<'_>) -> ErrorList;
+/// The fields that a write to a subresource puts back.
+pub(super) type Resets = fn(&str) -> Option<Fields>;
 /// Warnings about a new or changed object.
 pub(super) type Warn = fn(&Value, Option<&Value>, &Scope<'_>) -> Vec<String>;
 
@@ -32,6 +34,7 @@ pub(super) struct Plain {
     defaults: Defaults,
     prepare_create: PrepareCreate,
     prepare_update: PrepareUpdate,
+    resets: Resets,
     validate: Validate,
     validate_update: ValidateUpdate,
     warn: Warn,
@@ -49,6 +52,7 @@ pub(super) const fn plain(facts: Facts) -> Plain {
         defaults: |_| {},
         prepare_create: |_, _| {},
         prepare_update: |_, _, _| {},
+        resets: |_| None,
         validate: |_, _| ErrorList::new(),
         validate_update: |_, _, _| ErrorList::new(),
         warn: |_, _, _| Vec::new(),
@@ -64,6 +68,11 @@ impl Plain {
     /// With what happens before a write is checked.
     pub const fn prepared(self, prepare_create: PrepareCreate, prepare_update: PrepareUpdate) -> Plain {
         Plain { prepare_create, prepare_update, ..self }
+    }
+
+    /// With fields that writes put back, where they are others than the shared rules say.
+    pub const fn resetting(self, resets: Resets) -> Plain {
+        Plain { resets, ..self }
     }
 
     /// With rules for new objects and for changes.
@@ -126,6 +135,10 @@ impl Strategy for Plain {
 
     fn prepare_update(&self, object: &mut Value, old: &Value, scope: &Scope<'_>) {
         (self.prepare_update)(object, old, scope);
+    }
+
+    fn resets(&self, subresource: &str) -> Option<Fields> {
+        (self.resets)(subresource)
     }
 
     fn validate(&self, object: &Value, scope: &Scope<'_>) -> ErrorList {

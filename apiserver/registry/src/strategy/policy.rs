@@ -120,12 +120,13 @@ mod tests {
         ] {
             let class = json!({"metadata": {"name": name}, "value": value});
             let table = crate::Table::builtin();
-            let warnings = crate::Warnings::new();
+            let (warnings, user) = (crate::Warnings::new(), Default::default());
             let scope = Scope {
                 row: table.row("scheduling.k8s.io", "v1", "priorityclasses").unwrap(),
                 subresource: "",
                 old: None,
                 now: "",
+                user: &user,
                 allow_privileged: false,
                 warnings: &warnings,
             };

@@ -40,7 +40,7 @@ pub(super) fn list<'a>(value: &'a Value, field: &str) -> &'a [Value] {
 }
 
 /// A list's texts.
-pub(super) fn texts<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a str> {
+pub(super) fn texts<'a>(value: &'a Value, field: &str) -> impl Iterator<Item = &'a str> + Clone {
     list(value, field).iter().map(|item| item.as_str().unwrap_or_default())
 }
 

@@ -13,7 +13,7 @@ use crate::validation::read::{annotation, optional_text, present, text};
 use schema::types;
 
 /// The annotation of pods that a kubelet runs by itself and the server only mirrors.
-pub(crate) const MIRROR: &str = "kubernetes.io/config.mirror";
+pub(crate) use authorization::node::MIRROR;
 
 /// The claims of a pod to devices.
 pub(super) fn validate_resource_claims(

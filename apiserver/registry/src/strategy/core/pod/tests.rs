@@ -1,5 +1,6 @@
 //! No shape of a pod stops the server: every value of a pod that uses every field is replaced by every other kind of value.
 
+use apimachinery::user::UserInfo;
 use serde_json::{Value, json};
 
 use super::Pod;
@@ -108,9 +109,16 @@ fn no_shape_of_a_pod_stops_the_server() {
             *pod.pointer_mut(place).unwrap() = other.clone();
             // An update that is refused is compared line by line: a part of them will do.
             let subresource = subresources[i % subresources.len()];
-            let warnings = Warnings::new();
-            let scope =
-                Scope { row, subresource: "", now: "", allow_privileged: false, warnings: &warnings, old: None };
+            let (warnings, user) = (Warnings::new(), UserInfo::default());
+            let scope = Scope {
+                row,
+                subresource: "",
+                now: "",
+                user: &user,
+                allow_privileged: false,
+                warnings: &warnings,
+                old: None,
+            };
             Pod.apply_defaults(&mut pod);
             Pod.prepare_create(&mut pod, &scope);
             Pod.validate(&pod, &scope);
