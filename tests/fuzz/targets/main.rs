@@ -2,6 +2,7 @@
 #![no_main]
 
 mod apply;
+mod credentials;
 mod encodings;
 mod patches;
 mod requests;
@@ -19,7 +20,10 @@ type Target = fn(&[u8]);
 const TARGETS: &[(&str, Target)] = &[
     ("apply", apply::apply),
     ("cel", schemas::cel),
+    ("certificate_request", credentials::certificate_request),
+    ("certificate_subject", credentials::certificate_subject),
     ("continue_token", requests::continue_token),
+    ("credential_headers", credentials::credential_headers),
     ("custom_resource", schemas::custom_resource),
     ("decode", schemas::decode),
     ("field_selector", selectors::field_selector),
@@ -32,6 +36,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("protobuf", encodings::protobuf),
     ("quantity", encodings::quantity),
     ("strategic_patch", patches::strategic_patch),
+    ("token", credentials::token),
     ("yaml", encodings::yaml),
 ];
 
