@@ -4,10 +4,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use admission::outbound::trust;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Uri;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::Deserialize;
@@ -194,18 +195,17 @@ fn pem(folder: &Path, data: Option<String>, file: Option<PathBuf>, field: &str) 
 }
 
 fn tls(authority: Option<&[u8]>, client: Option<(Vec<u8>, Vec<u8>)>) -> Result<ClientConfig, String> {
-    let mut roots = RootCertStore::empty();
-    match authority {
+    let verifier = match authority {
         Some(pem) => {
-            for certificate in certificates(pem, "certificate-authority")? {
-                roots.add(certificate).map_err(|error| format!("certificate-authority: {error}"))?;
-            }
+            let listed = certificates(pem, "certificate-authority")?;
+            trust::verifier_of(listed).map_err(|error| format!("certificate-authority: {error}"))?
         }
-        None => roots = admission::outbound::trust::roots("")?,
-    }
+        None => trust::verifier("")?,
+    };
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?.with_root_certificates(roots);
+    let builder = builder.map_err(|error| error.to_string())?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
     let Some((certificate, key)) = client else { return Ok(builder.with_no_client_auth()) };
     let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| format!("client-key: {error}"))?;
     let chain = certificates(&certificate, "client-certificate")?;

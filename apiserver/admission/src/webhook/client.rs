@@ -156,13 +156,45 @@ fn place(config: &Config) -> Result<Place, String> {
         return Ok(Place {
             host: format!("{}.{}.svc", service.name, service.namespace),
             port: service.port.unwrap_or(443),
-            path: service.path.clone().filter(|path| !path.is_empty()).unwrap_or_else(|| "/".into()),
+            path: cleaned(service.path.as_deref().unwrap_or_default()),
             of_service: true,
         });
     }
     let url = config.url.as_deref().ok_or("webhook configuration must have either service or URL")?;
     let uri: Uri = url.parse().map_err(|error| format!("Unparsable webhook URL: {error}"))?;
     let host = uri.host().ok_or("Unparsable webhook URL: no host")?.to_owned();
-    let path = if uri.path().is_empty() { "/" } else { uri.path() };
-    Ok(Place { host, port: uri.port_u16().unwrap_or(443), path: path.to_owned(), of_service: false })
+    Ok(Place { host, port: uri.port_u16().unwrap_or(443), path: cleaned(uri.path()), of_service: false })
+}
+
+/// A path as Go's `path.Join` writes it below `/`, which upstream's client does: no empty parts, nothing that steps up, and no
+/// slash at the end.
+fn cleaned(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_asked_for_as_upstreams_client_does() {
+        for (path, asked) in [
+            ("", "/"),
+            ("/", "/"),
+            ("//failing", "/failing"),
+            ("/a/./b//c/", "/a/b/c"),
+            ("/a/../../b", "/b"),
+            ("a%2fb", "/a%2fb"),
+        ] {
+            assert_eq!(cleaned(path), asked, "{path}");
+        }
+    }
 }

@@ -25,7 +25,7 @@ pub fn client_config(trust: &Trust, certificate: Option<Arc<dyn ResolvesClientCe
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| error.to_string())?;
     let builder = match trust {
-        Trust::Authorities(bundle) => builder.with_root_certificates(trust::roots(bundle)?),
+        Trust::Authorities(bundle) => builder.dangerous().with_custom_certificate_verifier(trust::verifier(bundle)?),
         Trust::Anybody => builder.dangerous().with_custom_certificate_verifier(Arc::new(Believes(schemes))),
     };
     Ok(match certificate {

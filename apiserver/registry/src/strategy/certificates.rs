@@ -215,11 +215,11 @@ fn validate_either(object: &Value, old: Option<&Value>) -> ErrorList {
     }
     validate_conditions(object, old, &mut errors);
     let unchanged = old.is_some_and(|old| certificate(old) == certificate(object));
-    if !unchanged && !tolerates(|old| certificate_problem(certificate(old)).is_some()) {
-        if let Some(words) = certificate_problem(certificate(object)) {
-            let path = Path::new("status").child("certificate");
-            errors.push(Error::invalid(&path, "<certificate data>", words));
-        }
+    if !unchanged
+        && !tolerates(|old| certificate_problem(certificate(old)).is_some())
+        && let Some(words) = certificate_problem(certificate(object))
+    {
+        errors.push(Error::invalid(&Path::new("status").child("certificate"), "<certificate data>", words));
     }
     errors
 }
