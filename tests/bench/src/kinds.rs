@@ -4,7 +4,7 @@
 use std::io::Write as _;
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 use tests::Connections;
 
@@ -101,7 +101,7 @@ fn metadata() -> Value {
 /// Makes the namespace and the definition of [`Kind::loads`], and waits until it is served.
 pub async fn define(connections: &Connections) {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
-    connections.post("/api/v1/namespaces", namespace.to_string().into()).await;
+    there(connections, "/api/v1/namespaces", &namespace).await;
     let schema = json!({"type": "object", "properties": {"spec": {"type": "object", "properties": {
         "number": {"type": "integer"},
         "replicas": {"type": "integer", "minimum": 0, "default": 1},
@@ -118,10 +118,18 @@ pub async fn define(connections: &Connections) {
             "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}],
         },
     });
-    connections.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition.to_string().into()).await;
+    there(connections, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition).await;
     let path = format!("/apis/{GROUP}/v1/loads");
     while !connections.send(Method::GET, &path, &[], Bytes::new()).await.status.is_success() {
         tokio::task::yield_now().await;
+    }
+}
+
+/// Creates it, if no run before has.
+async fn there(connections: &Connections, collection: &str, object: &Value) {
+    let answer = connections.send(Method::POST, collection, &[], object.to_string().into()).await;
+    if answer.status != StatusCode::CONFLICT {
+        answer.granted();
     }
 }
 

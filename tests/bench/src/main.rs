@@ -67,7 +67,7 @@ fn main() -> ExitCode {
         }
     }
     println!("{figures}");
-    if matches!(command.workload, Workload::Requests(_) | Workload::Growth(_)) {
+    if !matches!(targets::tally(&figures), (0, 0, _)) {
         println!("{}", targets::met(&figures));
     }
     let Some(path) = &command.json else { return ExitCode::SUCCESS };
