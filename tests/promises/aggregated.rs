@@ -125,6 +125,24 @@ fn the_front_says_who_clients_are_and_what_they_may_do(store: Store) {
     assert!(reader.run(&["get", "apps"]).contains("web"));
     let refused = other.refused(&["get", "apps"], "");
     assert!(refused.contains(&forbidden("system:serviceaccount:default:other")), "{refused}");
+    // The front is not asked the same again and again.
+    let asked = || {
+        let metrics = kubectl.run(&["get", "--raw", "/metrics"]);
+        let of = |resource: &str| -> f64 {
+            let counted = |line: &&str| line.starts_with("apiserver_request_total{") && line.contains(resource);
+            metrics.lines().filter(counted).filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        };
+        [of("\"tokenreviews\""), of("\"subjectaccessreviews\"")]
+    };
+    let before = asked();
+    for _ in 0..20 {
+        reader.run(&["get", "--raw", LIST]);
+    }
+    let after = asked();
+    assert!(before.iter().all(|count| *count > 0.0), "{before:?}");
+    for (before, after) in before.into_iter().zip(after) {
+        assert!(after - before < 20.0, "{before} {after}");
+    }
     let answer = Raw::ask(&server, Who::Anonymous, &head("GET", LIST, "Authorization: Bearer none.of.these\r\n"));
     assert_eq!(answer.code, 401, "{answer:?}");
 

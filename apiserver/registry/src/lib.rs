@@ -20,6 +20,7 @@ mod reviews;
 mod scale;
 mod selectable;
 mod served;
+mod settled;
 mod storage_error;
 mod store;
 pub mod strategy;

@@ -17,7 +17,6 @@ use admission::{Attributes, Operation};
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
 use serde_json::Value;
-use storage::cacher::{KeyOrder, with_resource_version};
 use storage::{Outcome, Revision};
 
 use crate::allocation::Claims;
@@ -93,8 +92,8 @@ pub(crate) struct Write<'a> {
 
 /// What an attempt comes to.
 enum Attempt {
-    /// Store this.
-    Put { object: Value, stored: Bytes },
+    /// Store this; `as_stored`: the object of the request's version is what is stored, but for its resourceVersion.
+    Put { object: Value, stored: Bytes, as_stored: bool },
     /// Nothing changes.
     NoOp(Value),
     /// The last finalizer is gone: remove the object; the answer is this.
@@ -134,7 +133,7 @@ impl Write<'_> {
                 Attempt::NoOp(object) | Attempt::DryRun(object) => {
                     return self.answer(object.clone(), current.is_none());
                 }
-                Attempt::Put { object, stored } => self.put(&key, expected, stored.clone(), object.name()).await?,
+                Attempt::Put { object, stored, .. } => self.put(&key, expected, stored.clone(), object.name()).await?,
                 Attempt::Remove(_) => {
                     self.registry.backing().storage.compare_and_delete(key.as_bytes(), expected).await
                 }
@@ -153,8 +152,9 @@ impl Write<'_> {
                 Outcome::Done(revision) => {
                     self.registry.settle_authorization(&self.target.row, revision).await;
                     match attempt {
-                        Attempt::Put { object, stored } => {
-                            return self.answer_stored(object, &stored, revision, current.is_none());
+                        Attempt::Put { object, stored, as_stored } => {
+                            let stored = as_stored.then_some(stored);
+                            return self.answer_stored(object, stored.as_deref(), revision, current.is_none());
                         }
                         Attempt::Remove(object) => {
                             self.registry.ended(&self.target.row, &object).await;
@@ -187,8 +187,8 @@ impl Write<'_> {
             if !matches!(attempt, Ok(Attempt::Put { .. })) {
                 std::mem::take(&mut claims).settle(self.registry, false).await;
             }
-            let (object, stored) = match attempt? {
-                Attempt::Put { object, stored } => (object, stored),
+            let (object, stored, as_stored) = match attempt? {
+                Attempt::Put { object, stored, as_stored } => (object, stored, as_stored),
                 Attempt::DryRun(object) => {
                     if let Some(error) = self.taken(&object).await? {
                         last = Some(error);
@@ -222,7 +222,8 @@ impl Write<'_> {
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
                 Outcome::Done(revision) => {
                     self.registry.settle_authorization(&self.target.row, revision).await;
-                    return self.answer_stored(object, &stored, revision, true);
+                    let stored = as_stored.then_some(stored);
+                    return self.answer_stored(object, stored.as_deref(), revision, true);
                 }
                 Outcome::Mismatch(got) => {
                     let there = self.current_of(got.kv).await?;
@@ -413,17 +414,18 @@ impl Write<'_> {
         }
         let version = object.resource_version().to_owned();
         let stored;
+        let mut as_stored = row.serves_as_stored();
         if row.is_custom() {
-            let mut as_stored = self.registry.to_stored(object, row, &self.store).await?;
-            stored = self.store.encode(&mut as_stored);
+            let mut kept = self.registry.to_stored(object, row, &self.store).await?;
+            stored = self.store.encode(&mut kept);
             // The answer is what will be read: what is not stored is not answered either.
-            self.store.settle(&mut as_stored);
-            object = self.registry.to_row(as_stored, row).await?;
-        } else if row.serves_as_stored() {
+            as_stored &= self.store.settle(&mut kept, &stored);
+            object = self.registry.to_row(kept, row).await?;
+        } else if as_stored {
             stored = self.store.encode(&mut object);
         } else {
-            let mut as_stored = self.registry.to_stored(object.clone(), row, &self.store).await?;
-            stored = self.store.encode(&mut as_stored);
+            let mut kept = self.registry.to_stored(object.clone(), row, &self.store).await?;
+            stored = self.store.encode(&mut kept);
         }
         object.set_resource_version(&version);
         if let Some(current) = current
@@ -431,7 +433,7 @@ impl Write<'_> {
         {
             return Ok(Attempt::NoOp(current.object.clone()));
         }
-        if self.dry_run { Ok(Attempt::DryRun(object)) } else { Ok(Attempt::Put { object, stored }) }
+        if self.dry_run { Ok(Attempt::DryRun(object)) } else { Ok(Attempt::Put { object, stored, as_stored }) }
     }
 
     /// Gives the object what there is a limited number of. Parts of an object have no say in it.
@@ -489,20 +491,18 @@ impl Write<'_> {
         }
     }
 
-    /// The answer to a write that is done. What is stored of a built-in kind is what is served of it.
+    /// The answer to a write that is done. `stored`: what is served of it but for the resourceVersion, where that is stored.
     fn answer_stored(
         &self,
         mut object: Value,
-        stored: &[u8],
+        stored: Option<&[u8]>,
         revision: Revision,
         created: bool,
     ) -> Result<Written, StatusError> {
         object.set_resource_version(&crate::store::itoa(revision));
-        let row = &self.target.row;
         if self.view.is_whole()
-            && !row.is_custom()
-            && row.serves_as_stored()
-            && let Ok(bytes) = with_resource_version(stored, revision, KeyOrder::Declared)
+            && let Some(stored) = stored
+            && let Ok(bytes) = self.store.serve(stored, revision)
         {
             return Ok(Written { object: Served::new(bytes, Arc::new(object)), created });
         }

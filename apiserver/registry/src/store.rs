@@ -14,6 +14,7 @@ use storage::cacher::{Cacher, Config, Decoded, Decoder, KeyOrder};
 use storage::{KeyValue, Revision, Storage};
 
 use crate::selectable::Selectable;
+use crate::settled::Settled;
 use crate::table::Versions;
 
 /// The store below, and the prefix of every key (`/registry`).
@@ -36,6 +37,8 @@ pub struct Store {
     /// Of custom resources: an object stays in the version in which it was stored. What that does not know is dropped when it is
     /// read or written, and its defaults are filled in when it is read.
     versions: Option<Arc<Versions>>,
+    /// Of custom resources: what was written here and is served as it is stored.
+    settled: Arc<Settled>,
     cacher: OnceLock<Cacher>,
     /// No row of the table has this store any more.
     retired: AtomicBool,
@@ -58,6 +61,7 @@ impl Store {
             namespaced,
             selectable,
             versions: None,
+            settled: Arc::default(),
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
@@ -78,6 +82,7 @@ impl Store {
             namespaced,
             selectable,
             versions: Some(versions),
+            settled: Arc::default(),
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
@@ -125,6 +130,7 @@ impl Store {
                 order: self.order,
                 selectable: self.selectable.clone(),
                 versions: self.versions.clone(),
+                settled: self.settled.clone(),
             };
             Cacher::new(backing.storage.clone(), Arc::new(decoder), config)
         });
@@ -158,11 +164,21 @@ impl Store {
         Ok(object)
     }
 
-    /// An object of the stored version as it will be read.
-    pub(crate) fn settle(&self, object: &mut Value) {
+    /// An object that was stored as `stored`, as it will be read; whether it is served as it is stored.
+    pub(crate) fn settle(&self, object: &mut Value, stored: &[u8]) -> bool {
         if let Some(versions) = &self.versions {
             versions.settle(object);
         }
+        let as_stored = types::to_vec(object) == stored;
+        if as_stored {
+            self.settled.note(stored);
+        }
+        as_stored
+    }
+
+    /// Stored bytes that are what is served, with their resourceVersion.
+    pub(crate) fn serve(&self, stored: &[u8], revision: Revision) -> storage::Result<Bytes> {
+        storage::cacher::with_resource_version(stored, revision, self.order)
     }
 
     /// The bytes to be stored for an object of the stored version, which loses what is not stored: resourceVersion and
@@ -207,6 +223,7 @@ struct StoreDecoder {
     order: KeyOrder,
     selectable: Selectable,
     versions: Option<Arc<Versions>>,
+    settled: Arc<Settled>,
 }
 
 impl Decoder for StoreDecoder {
@@ -214,7 +231,7 @@ impl Decoder for StoreDecoder {
         let corrupt = |error: serde_json::Error| storage::Error::Corrupt(error.to_string());
         let picked = self.selectable.pick(&kv.value).map_err(corrupt)?;
         let as_stored = picked.api_version == self.gvk.api_version();
-        if as_stored && self.versions.is_none() {
+        if as_stored && (self.versions.is_none() || self.settled.knows(&kv.value)) {
             let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision, self.order)?;
             return Ok(Decoded { labels: picked.labels, fields: picked.fields, object });
         }

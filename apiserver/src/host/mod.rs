@@ -23,7 +23,9 @@ pub(crate) use reviews::{Kind, Reviews};
 /// # Errors
 /// There is neither, or what it says cannot be used. Nothing is sent yet.
 pub(crate) async fn connect(kubeconfig: Option<&Path>) -> Result<Client, Error> {
-    let unusable = |error: &dyn std::error::Error| Error::Host(chain(error));
+    // A parser's sentence is followed by what it read, which may hold secrets.
+    let unusable =
+        |error: &dyn std::error::Error| Error::Host(chain(error).lines().next().unwrap_or_default().to_owned());
     let config = match kubeconfig {
         Some(path) => {
             let file = Kubeconfig::read_from(path).map_err(|error| unusable(&error))?;
@@ -31,7 +33,8 @@ pub(crate) async fn connect(kubeconfig: Option<&Path>) -> Result<Client, Error> 
                 .await
                 .map_err(|error| unusable(&error))?
         }
-        None => Config::incluster().map_err(|error| unusable(&error))?,
+        None => Config::incluster()
+            .map_err(|error| Error::Host(format!("there is no --kubeconfig, and this is no Pod: {}", chain(&error))))?,
     };
     Client::try_from(config).map_err(|error| unusable(&error))
 }
@@ -64,4 +67,23 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         next = source.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_kubeconfig_that_cannot_be_used_is_told_of_in_one_line_without_what_is_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("kubeconfig");
+        for text in
+            ["users: [{name: u, user: {token: t0p-s3cret}}\n", "users: {token: t0p-s3cret}\n", "current-context: c\n"]
+        {
+            std::fs::write(&path, text).unwrap();
+            let error = connect(Some(&path)).await.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.starts_with("the host: "), "{text}: {error}");
+            assert!(!error.contains("s3cret") && !error.contains('\n'), "{text}: {error}");
+        }
+    }
 }
