@@ -136,13 +136,11 @@ async fn blocks(registry: &Registry) -> Result<Vec<Cidr>, Refused> {
     if !all.iter().any(|cidr| cidr.name() == "kubernetes") {
         return Ok(registry.ranges().cluster_ips.clone());
     }
+    // As upstream: one that nobody has judged yet is ready.
     let is_ready = |cidr: &&Arc<Value>| {
         let conditions = cidr.pointer("/status/conditions").and_then(Value::as_array);
-        cidr.deletion_timestamp().is_none()
-            && conditions
-                .into_iter()
-                .flatten()
-                .any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+        let judged = conditions.into_iter().flatten().find(|condition| condition["type"] == "Ready");
+        cidr.deletion_timestamp().is_none() && judged.is_none_or(|condition| condition["status"] == "True")
     };
     let texts = all.iter().filter(is_ready).filter_map(|cidr| cidr.pointer("/spec/cidrs").and_then(Value::as_array));
     Ok(texts.flatten().filter_map(|text| Some(parse_cidr_sloppy(text.as_str()?)?.1)).collect())
