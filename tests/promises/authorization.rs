@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::authorization_webhook::AuthorizationWebhook;
+use tests::decisions::Decisions;
 use tests::{ControlPlane, Part, Store, on_each_store};
 use tokio::runtime::Runtime;
 
@@ -71,8 +72,11 @@ fn default_roles_come_back_with_the_next_start(store: Store) {
 }
 
 fn operators_are_refused_nothing_they_need(store: Store) {
-    let plane = ControlPlane::start(Part::Everything, store);
+    let mut plane = ControlPlane::start_with(Part::Everything, store, &["-v=4"]);
     let kubectl = plane.kubectl();
+    kubectl.run(&["apply", "-f", "../manifests/examples/web.yaml"]);
+    kubectl.run(&["wait", "app/web", "--for=condition=Available", "--timeout=60s"]);
+    kubectl.run(&["scale", "app/web", "--replicas=1"]);
     kubectl.run(&["create", "deployment", "web", "--image", "nginx", "--replicas", "2"]);
     kubectl.run(&["create", "job", "once", "--image", "busybox"]);
     kubectl.run(&["wait", "deployment/web", "--for", "condition=Available", "--timeout", "60s"]);
@@ -80,6 +84,7 @@ fn operators_are_refused_nothing_they_need(store: Store) {
     kubectl.run(&["create", "namespace", "going"]);
     kubectl.run(&["delete", "namespace", "going"]);
     kubectl.run(&["delete", "deployment", "web"]);
+    kubectl.run(&["delete", "app", "web"]);
     let metrics = kubectl.run(&["get", "--raw", "/metrics"]);
     let refused: Vec<&str> = metrics.lines().filter(|line| line.contains("code=\"403\"")).collect();
     assert!(refused.is_empty(), "somebody was refused:\n{}", refused.join("\n"));
@@ -92,6 +97,35 @@ fn operators_are_refused_nothing_they_need(store: Store) {
         let answer = kubectl.refused(&asked, "");
         assert!(answer.starts_with("no"), "{user} may {verb} {resource}: {answer}");
     }
+    let decisions = Decisions::of(&plane.process().output());
+    let mut unused = Vec::new();
+    for (role, user) in [
+        ("controller-manager", "system:kube-controller-manager"),
+        ("scheduler", "system:kube-scheduler"),
+        ("admission-webhook", "system:coxswain:admission-webhook"),
+        ("node", "system:coxswain:node"),
+    ] {
+        assert_eq!(decisions.refused(user), [""; 0], "{user} was refused");
+        let role = kubectl.run(&["get", "clusterrole", &format!("system:coxswain:{role}"), "-o", "json"]);
+        let role: Value = serde_json::from_str(&role).unwrap();
+        unused.extend(
+            decisions
+                .unused(user, role["rules"].as_array().unwrap())
+                .into_iter()
+                .map(|right| format!("{user}: {right}")),
+        );
+    }
+    // What is needed, but not every day: repeated events, objects that were there before, and what the server asks within.
+    let seldom = |right: &str| {
+        right.contains(": patch events.")
+            || right.contains("update apps/finalizers.")
+            || right.contains("create mutatingwebhookconfigurations.")
+            || right.contains("create validatingwebhookconfigurations.")
+            || right.starts_with("system:coxswain:admission-webhook: create events.")
+            || right.starts_with("system:coxswain:node: patch nodes.")
+    };
+    unused.retain(|right| !seldom(right));
+    assert_eq!(unused, [""; 0], "rights that were never used");
 }
 
 /// Alice may read, Eve nothing at all, of others there is nothing to say.

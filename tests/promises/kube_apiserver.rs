@@ -1,8 +1,12 @@
 //! `kube-apiserver`, the stand-in: harnesses start it as they start upstream's.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::{Api, Config};
 use tempfile::TempDir;
 use tests::authority::Authority;
 use tests::etcd::free_port;
@@ -166,4 +170,37 @@ fn it_says_what_it_is_and_refuses_what_it_cannot_be() {
         let (good, _, error) = run(&["--secure-port=0", "--authorization-mode=RBAC", flag]);
         assert!(!good && error.contains(words) && error.trim().lines().count() == 1, "{flag}: {error}");
     }
+}
+
+/// The README's lines for kube-rs, but for where the program is.
+async fn as_in_the_readme(folder: &TempDir) -> Result<(Child, kube::Client), Box<dyn std::error::Error>> {
+    let mut server = Command::new(binary("kube-apiserver"))
+        .args(["--bind-address=127.0.0.1", "--secure-port=0", "--data-dir"])
+        .arg(folder.path())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    BufReader::new(server.stdout.take().unwrap()).read_line(&mut String::new())?; // it is ready
+    let config = Kubeconfig::read_from(folder.path().join("kubeconfig"))?;
+    let config = Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?;
+    Ok((server, kube::Client::try_from(config)?))
+}
+
+#[test]
+fn the_readmes_lines_for_kube_rs_work() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut server = runtime.block_on(async {
+        let (server, client) = as_in_the_readme(&folder).await.unwrap();
+        let maps = Api::<ConfigMap>::default_namespaced(client);
+        let map = ConfigMap {
+            metadata: kube::core::ObjectMeta { name: Some("a".into()), ..Default::default() },
+            ..Default::default()
+        };
+        maps.create(&Default::default(), &map).await.unwrap();
+        assert_eq!(maps.list(&Default::default()).await.unwrap().items.len(), 1);
+        server
+    });
+    // Nobody reads what it prints any more; it ends in order all the same.
+    assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
+    assert!(server.wait().unwrap().success());
 }

@@ -12,6 +12,7 @@ pub mod behind;
 pub mod connection;
 pub mod control_plane;
 pub mod conversion_webhook;
+pub mod decisions;
 pub mod etcd;
 pub mod exchange;
 pub mod json_server;

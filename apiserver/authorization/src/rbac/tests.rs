@@ -258,3 +258,56 @@ proptest! {
         prop_assert_eq!(format!("{policy:?}"), format!("{:?}", Policy::default()));
     }
 }
+
+/// Bindings of `others` users and groups, and five of one user, its group and its service account's namespace.
+fn crowded(others: usize) -> Policy {
+    let mut policy = Policy::default();
+    for role in ["view", "edit"] {
+        let rules = vec![rule(&[""], &["pods"], &[], &["get"]), rule(&["apps"], &["*"], &[], &["get"])];
+        policy.put_role(Kind::ClusterRole, "", role, rules);
+    }
+    let mut bind = |namespace: &str, name: String, kind: &str, subject: String| {
+        let subject = Subject { kind: kind.into(), name: subject, namespace: String::new() };
+        let role = RoleRef { kind: "ClusterRole".into(), name: "view".into() };
+        policy.put_binding(Binding { namespace: namespace.into(), name, role, subjects: vec![subject] });
+    };
+    for n in 0..others {
+        let namespace = if n % 10 == 0 { String::new() } else { format!("ns{}", n % 97) };
+        let kind = if n % 3 == 0 { "Group" } else { "User" };
+        bind(&namespace, format!("other{n}"), kind, format!("other{n}"));
+    }
+    for (namespace, kind, subject) in [
+        ("", "User", "alice"),
+        ("", "Group", "dev"),
+        ("ns7", "User", "alice"),
+        ("ns7", "Group", "dev"),
+        // In another namespace it says nothing here.
+        ("ns8", "User", "alice"),
+    ] {
+        bind(namespace, format!("own-{namespace}-{kind}"), kind, subject.to_owned());
+    }
+    policy
+}
+
+#[test]
+fn a_decision_looks_at_the_bindings_of_who_asks_alone_however_many_there_are() {
+    let alice = UserInfo::new("alice", ["dev", "system:authenticated"]);
+    for others in [0, 100, 10_000] {
+        let policy = crowded(others);
+        for (namespace, bindings) in [("ns7", 4), ("ns9", 2), ("", 2)] {
+            let (mut seen, mut rules) = (0, 0);
+            let all: ControlFlow<()> = policy.visit(&alice, namespace, |granted| {
+                seen += 1;
+                rules += granted.rules.map_or(0, <[_]>::len);
+                ControlFlow::Continue(())
+            });
+            assert!(all.is_continue());
+            assert_eq!((seen, rules), (bindings, 2 * bindings), "in {namespace:?} beside {others} others");
+        }
+        let stranger = UserInfo::new("nobody", ["system:authenticated"]);
+        let none = policy.visit(&stranger, "ns7", |_| ControlFlow::Break(()));
+        assert!(none.is_continue(), "who has nothing looks at nothing beside {others} others");
+        assert!(policy.authorize(&asked(alice.clone(), "ns7", "get pods")).is_allowed());
+        assert!(!policy.authorize(&asked(alice.clone(), "ns7", "delete pods")).is_allowed());
+    }
+}
