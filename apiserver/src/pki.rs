@@ -391,6 +391,25 @@ mod tests {
     }
 
     #[test]
+    fn an_authority_that_was_put_in_the_place_of_another_signs_from_then_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = ["localhost".to_owned()];
+        let server = Leaf::Server { name: "apiserver", names: &names };
+        let first = Authority::open(dir.path()).unwrap();
+        let shown = first.leaf("apiserver", &server).unwrap();
+        Authority::replace(dir.path(), &first.pair()).unwrap();
+        assert!(first.successor().unwrap().is_none(), "it is the same");
+        let pair = Authority::make().unwrap();
+        Authority::replace(dir.path(), &pair).unwrap();
+        let second = first.successor().unwrap().unwrap();
+        assert_eq!(second.certificate(), pair.certificate);
+        let renewed = second.leaf("apiserver", &server).unwrap();
+        assert!(second.serves(&renewed, &server) && !second.serves(&shown, &server));
+        assert!(second.successor().unwrap().is_none());
+        assert!(ends(&pair.certificate).unwrap() > ends(&renewed.certificate).unwrap());
+    }
+
+    #[test]
     fn a_certificate_without_its_key_is_an_error_that_names_both_files() {
         let dir = tempfile::tempdir().unwrap();
         Authority::open(dir.path()).unwrap();
