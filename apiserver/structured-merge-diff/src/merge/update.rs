@@ -39,15 +39,17 @@ pub(super) fn apply<C: Converter>(
     let mut managers = reconcile(updater, live, managers)?;
     let merged = live.merge(config).map_err(Error::Merge)?;
     let applied = tracked(updater, version, config.to_field_set().map_err(Error::FieldSet)?);
+    let drops_nothing = |last: &VersionedSet| {
+        last.set.is_empty() || (last.api_version == *version && last.set.difference(&applied).is_empty())
+    };
+    let drops = managers.get(manager).is_some_and(|last| !drops_nothing(last));
     let last = managers.insert(manager.to_owned(), VersionedSet::new(applied, version.clone(), true));
     let new = match last {
-        Some(last) if !last.set.is_empty() => {
-            prune(&updater.converter, merged, &managers, version, &last).map_err(Error::Prune)?
-        }
+        Some(last) if drops => prune(&updater.converter, merged, &managers, version, &last).map_err(Error::Prune)?,
         _ => merged,
     };
     let (managers, _) = settle(updater, live, &new, version, managers, manager, force)?;
-    let is_noop = !updater.return_input_on_noop && value::equals(live.value(), new.value());
+    let is_noop = !updater.return_input_on_noop && is_same(live, &new);
     Ok(((!is_noop).then_some(new), managers))
 }
 
@@ -127,7 +129,14 @@ fn compare<C>(
     new: &TypedValue,
     version: &ApiVersion,
 ) -> Result<Comparison, Error> {
+    if is_same(old, new) {
+        return Ok(Comparison::default());
+    }
     Ok(old.compare(new).map_err(Error::Compare)?.filter(updater.ignore.get(version)))
+}
+
+fn is_same(old: &TypedValue, new: &TypedValue) -> bool {
+    value::equals(old.value(), new.value())
 }
 
 /// Brings every manager's set in line with the schema of the live object in its version.
