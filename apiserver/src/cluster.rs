@@ -7,6 +7,7 @@ use admission::Lister;
 use apimachinery::StatusError;
 use apimachinery::gvk::GroupVersionResource;
 use async_trait::async_trait;
+use authentication::bootstrap_token::BootstrapTokens;
 use authentication::token_file::{self, TokenFile};
 use endpoints::authentication::Authenticator;
 use registry::{Registry, Reviewers, Table};
@@ -161,9 +162,13 @@ fn authenticator(
     if let Some(file) = &options.token_auth_file {
         let users = token_file::parse(&files::read(file)?);
         let users = users.map_err(|problem| Error::Tokens { file: file.display().to_string(), problem })?;
-        authenticator = authenticator.with(Arc::new(TokenFile::new(users, audiences)));
+        authenticator = authenticator.with(Arc::new(TokenFile::new(users, audiences.clone())));
     }
-    Ok(accounts.authenticators(registry).into_iter().fold(authenticator, Authenticator::with))
+    let mut authenticator = accounts.authenticators(registry).into_iter().fold(authenticator, Authenticator::with);
+    if options.enable_bootstrap_token_auth {
+        authenticator = authenticator.with(Arc::new(BootstrapTokens::new(registry.lister(), audiences)));
+    }
+    Ok(authenticator)
 }
 
 /// What is shown to aggregated servers: what was given, or what an authority of our own signs.

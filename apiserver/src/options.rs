@@ -163,6 +163,13 @@ pub struct Options {
     #[arg(long, value_name = "FILE", help_heading = "Authentication")]
     pub token_auth_file: Option<PathBuf>,
 
+    /// Let in who shows a token that a secret in kube-system of type bootstrap.kubernetes.io/token holds
+    #[arg(
+        long, default_value_t = false, num_args = 0..=1, default_missing_value = "true", require_equals = true,
+        action = clap::ArgAction::Set, value_name = "BOOL", help_heading = "Authentication"
+    )]
+    pub enable_bootstrap_token_auth: bool,
+
     /// Whether requests without credentials are let through as system:anonymous
     #[arg(
         long, default_value_t = true, num_args = 0..=1, default_missing_value = "true", require_equals = true,

@@ -4,6 +4,7 @@
 //! [`openid`] tells others how to verify them; [`request`] and [`certificate`] read what a client shows. Nothing here decides
 //! whether a connection or its certificate is to be believed: that is `endpoints`'.
 
+pub mod bootstrap_token;
 pub mod certificate;
 pub mod key_ring;
 pub mod openid;

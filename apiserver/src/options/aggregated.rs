@@ -7,12 +7,13 @@ use clap::Args;
 use crate::aggregated::{Host, ServiceName};
 
 /// What is the other server's to decide, and so no option here.
-const OF_HOST: [&str; 13] = [
+const OF_HOST: [&str; 14] = [
     "authorization_mode",
     "authorization_webhook_config_file",
     "client_ca_file",
     "enable_admission_plugins",
     "enable_aggregator_routing",
+    "enable_bootstrap_token_auth",
     "proxy_client_cert_file",
     "requestheader_client_ca_file",
     "runtime_config",

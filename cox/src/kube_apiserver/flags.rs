@@ -109,7 +109,6 @@ pub(super) const FLAGS: &[Flag] = &[
     flag("egress-selector-config-file", Text, Refused, "connections are made directly"),
     flag("emulated-version", Text, Only(&["1.36", "kube=1.36"]), "the version served is 1.36"),
     flag("emulation-forward-compatible", Switch, Ignored, "no other version is emulated"),
-    flag("enable-bootstrap-token-auth", Switch, Ignored, "bootstrap tokens let nobody in"),
     flag("enable-garbage-collector", Switch, Only(&["true"]), "deletion always follows the rules of the collector"),
     flag("enable-logs-handler", Switch, Ignored, "logs of the machine are not served"),
     flag("enable-priority-and-fairness", Switch, Ignored, "requests are limited by the --max-…-inflight flags alone"),

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
-use tests::{ControlPlane, Part, Store, on_each_store};
+use tests::{ControlPlane, Part, Store, eventually, on_each_store};
 
 use super::Bearer;
 
@@ -106,4 +106,31 @@ fn a_pod_runs_as_an_account_that_is_there_and_has_its_token(store: Store) {
     assert_eq!(user["extra"]["authentication.kubernetes.io/pod-name"], json!(["p"]));
     admin.run(&["delete", "pod", "p", "--grace-period", "0", "--force"]);
     assert!(Bearer::new(&plane, &token).is_refused(), "the pod is gone");
+}
+
+#[test]
+fn a_bootstrap_token_lets_in_while_its_secret_is_there_and_only_where_asked_for() {
+    for (flags, asked_for) in [(&["--enable-bootstrap-token-auth"][..], true), (&[], false)] {
+        let plane = ControlPlane::start_with(Part::ApiServer, Store::Embedded, flags);
+        let admin = plane.kubectl().namespace("kube-system");
+        let secret =
+            ["create", "secret", "generic", "bootstrap-token-abc123", "--type", "bootstrap.kubernetes.io/token"];
+        let data = ["token-id=abc123", "token-secret=0123456789abcdef", "usage-bootstrap-authentication=true"];
+        let data: Vec<String> = data.iter().map(|literal| format!("--from-literal={literal}")).collect();
+        admin.run(&secret.iter().copied().chain(data.iter().map(String::as_str)).collect::<Vec<_>>());
+        let bearer = Bearer::new(&plane, "abc123.0123456789abcdef");
+        if !asked_for {
+            assert!(bearer.is_refused());
+            continue;
+        }
+        let user = eventually("the token is known", || bearer.whoami());
+        let expected = json!(["system:bootstrappers", "system:authenticated"]);
+        assert_eq!((&user["username"], &user["groups"]), (&json!("system:bootstrap:abc123"), &expected));
+        assert!(Bearer::new(&plane, "abc123.0123456789abcdeg").is_refused(), "another secret");
+        admin.run(&["delete", "secret", "bootstrap-token-abc123"]);
+        eventually(
+            "the token is forgotten",
+            || if bearer.is_refused() { Ok(()) } else { Err("it is known".to_owned()) },
+        );
+    }
 }
