@@ -1,5 +1,6 @@
 //! Connections: accept, TLS, HTTP/2 or HTTP/1.1, and the end of them.
 
+mod gathered;
 mod pace;
 mod streams;
 
@@ -30,6 +31,7 @@ use crate::authentication::Peer;
 use crate::body::{Body, BodyError, RequestBody};
 use crate::filters::flow_control::Place;
 use crate::server::{Connection, Server};
+use gathered::Gathered;
 use pace::{Pace, Paced};
 use streams::{Running, Streams};
 
@@ -107,10 +109,10 @@ async fn accept(
     let probes = TcpKeepalive::new().with_time(PROBE).with_interval(PROBE);
     let _ = SockRef::from(&socket).set_tcp_keepalive(&probes);
     let handshake = tokio::select! {
-        handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)) => handshake,
+        handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(Gathered::new(socket))) => handshake,
         () = stop.cancelled() => return,
     };
-    let stream = match handshake {
+    let mut stream = match handshake {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             tracing::debug!(%remote, %error, "TLS handshake failed");
@@ -125,6 +127,9 @@ async fn accept(
     let chain = session.peer_certificates().unwrap_or_default();
     let shown = Arc::new(Peer::new(chain.iter().map(|certificate| certificate.clone().into_owned()).collect()));
     let http2 = session.alpn_protocol() == Some(b"h2");
+    if http2 {
+        stream.get_mut().0.begin();
+    }
     let peer = Connection { remote, peer: shown, closing: stop };
     let served = if http2 { http2_connection(stream, server, peer).await } else { http1(stream, server, peer).await };
     if let Err(error) = served {
