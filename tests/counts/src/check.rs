@@ -22,8 +22,9 @@ pub struct Options {
     kept: PathBuf,
 }
 
-/// What a count may differ from the kept one, in percent: the order of a hash table is another in each process.
-const TOLERANCE: u64 = 2;
+/// What a count may differ from the kept one, in percent: the order of a hash table is another in each process, what the
+/// compiler inlines another after a change elsewhere, and copies are made in wider steps on some processors.
+const TOLERANCE: u64 = 10;
 
 /// How a count is to the one that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,10 +125,10 @@ mod tests {
     fn a_count_that_is_more_by_more_than_chance_is_told() {
         for (kept, now, expected) in [
             (None, 5, Verdict::New),
-            (Some(1000), 1021, Verdict::More),
-            (Some(1000), 1020, Verdict::Same),
-            (Some(1000), 980, Verdict::Same),
-            (Some(1000), 979, Verdict::Fewer),
+            (Some(1000), 1101, Verdict::More),
+            (Some(1000), 1100, Verdict::Same),
+            (Some(1000), 900, Verdict::Same),
+            (Some(1000), 899, Verdict::Fewer),
         ] {
             assert_eq!(judge(kept, now), expected, "{kept:?} {now}");
         }
