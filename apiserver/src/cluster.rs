@@ -54,20 +54,19 @@ impl Cluster {
         Ok(Self { config: config.clone(), advertised, authority, trust, proxy, aggregator: None, stop })
     }
 
-    /// Publishes what other servers serve. What is not to be served here goes, now that it was made.
-    async fn aggregate(&mut self, registry: &Arc<Registry>) -> Result<&Aggregator, Error> {
-        let disabled = disabled(&self.config, &registry.table())?;
+    /// Publishes what other servers serve, beside what is served here without `disabled`.
+    async fn aggregate(
+        &mut self,
+        registry: &Arc<Registry>,
+        disabled: &[GroupVersionResource],
+    ) -> Result<&Aggregator, Error> {
         let mut built_in = bootstrap::api_services().map_err(prepare)?;
-        let shown = registry.table().without_builtin(&disabled);
+        let shown = registry.table().without_builtin(disabled);
         built_in.retain(|service| {
             let text = |field: &str| service["spec"][field].as_str().unwrap_or_default();
             shown.has_version(text("group"), text("version"))
         });
         let aggregator = Aggregator::start(registry.clone(), self.proxy.clone(), built_in).await.map_err(prepare)?;
-        if !disabled.is_empty() {
-            // What has been made and is followed by now may be of such kinds too.
-            registry.update_table(|table| table.without_builtin(&disabled));
-        }
         Ok(self.aggregator.insert(aggregator))
     }
 }
@@ -110,12 +109,17 @@ impl Surroundings for Cluster {
         let registry = server.registry.clone();
         let nodes = self.config.authorization_modes().contains(&AuthorizationMode::Node);
         let advertised = self.advertised;
+        let disabled = disabled(&self.config, &registry.table())?;
         let (aggregation, known, ()) = tokio::try_join!(
-            self.aggregate(&registry),
+            self.aggregate(&registry, &disabled),
             async { registry.follow_authorization(nodes).await.map_err(prepare) },
             async { kubernetes_service::publish(&registry, advertised).await.map_err(prepare) },
         )?;
         server.aggregation = aggregation.aggregation();
+        if !disabled.is_empty() {
+            // Not before: what has been made and is followed by now may be of such kinds too.
+            registry.update_table(|table| table.without_builtin(&disabled));
+        }
         let config = &self.config;
         let accounts = ServiceAccounts::open(config)?;
         registry.set_token_issuer(Arc::new(accounts.issuer(config)));
