@@ -22,7 +22,7 @@ use stored::Stored;
 
 /// The rules of a default cluster role.
 pub(crate) fn rules_of_cluster_role(name: &str) -> Result<Vec<rbac::PolicyRule>, StatusError> {
-    let roles = stored::collections()?.remove("/apis/rbac.authorization.k8s.io/v1/clusterroles").unwrap_or_default();
+    let roles = stored::collection("/apis/rbac.authorization.k8s.io/v1/clusterroles")?;
     let role = roles.iter().find(|role| role.name == name);
     let role = role.ok_or_else(|| StatusError::internal(format!("there is no default cluster role {name}")))?;
     policy::rules(&role.object()?).map_err(StatusError::internal)
@@ -38,7 +38,7 @@ pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError>
     let empty = registry.is_empty().await?;
     let mut missing = Vec::new();
     for (path, objects) in stored::collections()? {
-        let (group, version, resource) = split(&path);
+        let (group, version, resource) = split(path);
         let row = table
             .row(group, version, resource)
             .ok_or_else(|| StatusError::internal(format!("{path} is to be bootstrapped but not served")))?;
@@ -52,13 +52,14 @@ pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError>
                 Some(_) => false,
             };
             if create {
-                missing.push((Target::new(row.clone(), object.namespace.as_str(), object.name.as_str()), object));
+                let target = Target::new(row.clone(), object.namespace.as_str(), object.name.as_str());
+                missing.push((target, object.bytes()));
             }
         }
     }
     // Another server on the same store may be faster with any of them.
     stream::iter(missing)
-        .map(|(target, object)| async move { registry.restore(&target, object.bytes()).await.map(drop) })
+        .map(|(target, object)| async move { registry.restore(&target, object).await.map(drop) })
         .buffer_unordered(CONCURRENCY)
         .try_collect::<()>()
         .await
@@ -66,7 +67,7 @@ pub async fn create_missing(registry: &Arc<Registry>) -> Result<(), StatusError>
 
 /// The APIServices of the built-in groups, with what places them in discovery.
 pub fn api_services() -> Result<Vec<Value>, StatusError> {
-    let services = stored::collections()?.remove("/apis/apiregistration.k8s.io/v1/apiservices").unwrap_or_default();
+    let services = stored::collection("/apis/apiregistration.k8s.io/v1/apiservices")?;
     services.iter().map(Stored::desired).collect()
 }
 

@@ -2,6 +2,7 @@
 //! in `data/stored.json` and made anew by the test below.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use apimachinery::meta::ObjectExt as _;
 use apimachinery::status::StatusError;
@@ -28,12 +29,19 @@ pub(super) struct Stored {
     json: &'static str,
 }
 
-/// All of them.
-pub(super) fn collections() -> Result<Collections, StatusError> {
-    let broken = |e| StatusError::internal(format!("the objects to bootstrap cannot be read: {e}"));
-    let all: BTreeMap<String, Vec<&'static RawValue>> = serde_json::from_str(STORED).map_err(broken)?;
-    let read = |all: Vec<&'static RawValue>| all.into_iter().map(Stored::read).collect::<Result<_, _>>();
-    all.into_iter().map(|(path, all)| Ok((path, read(all).map_err(broken)?))).collect()
+/// All of them; read once.
+pub(super) fn collections() -> Result<&'static Collections, StatusError> {
+    static ALL: LazyLock<serde_json::Result<Collections>> = LazyLock::new(|| {
+        let all: BTreeMap<String, Vec<&'static RawValue>> = serde_json::from_str(STORED)?;
+        let read = |all: Vec<&'static RawValue>| all.into_iter().map(Stored::read).collect::<Result<_, _>>();
+        all.into_iter().map(|(path, all)| Ok((path, read(all)?))).collect()
+    });
+    ALL.as_ref().map_err(|e| StatusError::internal(format!("the objects to bootstrap cannot be read: {e}")))
+}
+
+/// Those of one collection.
+pub(super) fn collection(path: &str) -> Result<&'static [Stored], StatusError> {
+    Ok(collections()?.get(path).map_or(&[], Vec::as_slice))
 }
 
 impl Stored {

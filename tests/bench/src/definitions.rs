@@ -45,9 +45,9 @@ pub async fn run(options: &Options, target: &Target, store: Option<Store>, figur
         None => population::invented(options.definitions, options.size),
     };
     let connections = subject.connect().await;
-    let empty = resident(&subject, figures, "ready");
+    let empty = subject.resident(figures, "ready");
     let memory = |subject: &Subject, figures: &mut Figures, when: &str| {
-        let now = resident(subject, figures, when);
+        let now = subject.resident(figures, when);
         figures.kibibytes(format!("  a definition, {when}"), (now as f64 - empty as f64) / all.len() as f64);
     };
     let restart = |subject: &mut Subject, figures: &mut Figures, what: &str| {
@@ -85,14 +85,6 @@ pub async fn run(options: &Options, target: &Target, store: Option<Store>, figur
     if let Some(usage) = subject.usage() {
         figures.megabytes("peak resident memory", usage.peak);
     }
-}
-
-fn resident(subject: &Subject, figures: &mut Figures, when: &str) -> u64 {
-    // An allocator gives back what is free a little later.
-    std::thread::sleep(Duration::from_secs(1));
-    let Some(usage) = subject.usage() else { return 0 };
-    figures.megabytes(format!("resident memory, {when}"), usage.resident);
-    usage.resident
 }
 
 /// Creates them all, many at once, and waits for each to be established.

@@ -1,6 +1,6 @@
 //! Many instances of one definition: memory against their size on the wire, lists whole and in pages, watches.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use clap::Args;
@@ -31,7 +31,7 @@ pub async fn run(options: &Options, target: &Target, store: Option<Store>, figur
     }
     let connections = subject.connect().await;
     kinds::define(&connections).await;
-    let empty = resident(&subject, figures, "ready");
+    let empty = subject.resident(figures, "ready");
 
     let meter = Meter::start(&subject);
     let create = futures::stream::iter(0..options.objects).for_each_concurrent(target.in_flight, |number| {
@@ -43,7 +43,7 @@ pub async fn run(options: &Options, target: &Target, store: Option<Store>, figur
     let wire = connections.get(&kind.all).await.len() as u64;
     figures.megabytes("instances as they are served", wire);
     let memory = |subject: &Subject, figures: &mut Figures, when: &str| {
-        let now = resident(subject, figures, when);
+        let now = subject.resident(figures, when);
         figures.add(
             format!("  above ready, as a multiple of what is served, {when}"),
             (now as f64 - empty as f64) / wire as f64,
@@ -70,14 +70,6 @@ pub async fn run(options: &Options, target: &Target, store: Option<Store>, figur
     if let Some(usage) = subject.usage() {
         figures.megabytes("peak resident memory", usage.peak);
     }
-}
-
-fn resident(subject: &Subject, figures: &mut Figures, when: &str) -> u64 {
-    // An allocator gives back what is free a little later.
-    std::thread::sleep(Duration::from_secs(1));
-    let Some(usage) = subject.usage() else { return 0 };
-    figures.megabytes(format!("resident memory, {when}"), usage.resident);
-    usage.resident
 }
 
 #[derive(Deserialize)]

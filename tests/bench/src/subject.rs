@@ -168,6 +168,15 @@ impl Subject {
         Usage::of(self.pid?)
     }
 
+    /// Its resident memory, told as that of `when`; 0 if it is not known.
+    pub fn resident(&self, figures: &mut Figures, when: &str) -> u64 {
+        // An allocator gives back what is free a little later.
+        std::thread::sleep(Duration::from_secs(1));
+        let Some(usage) = self.usage() else { return 0 };
+        figures.megabytes(format!("resident memory, {when}"), usage.resident);
+        usage.resident
+    }
+
     fn usage_of_etcd(&self) -> Option<Usage> {
         Usage::of(self.started.as_ref()?.etcd.as_ref()?.id()?)
     }
