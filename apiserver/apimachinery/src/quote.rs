@@ -5,7 +5,9 @@ use std::io;
 
 use serde::Serialize;
 use serde_json::Value;
-use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
+use serde_json::ser::{Formatter, PrettyFormatter};
+
+use crate::json::Writer;
 
 /// Displays a string as Go's `%q` does.
 #[derive(Clone, Copy, Debug)]
@@ -71,19 +73,19 @@ pub fn go_json_bytes<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// # Errors
 /// Of a value that cannot be written as JSON.
 pub fn write_go_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> serde_json::Result<()> {
-    value.serialize(&mut serde_json::Serializer::with_formatter(out, GoFormatter(CompactFormatter)))
+    value.serialize(Writer::new(out))
 }
 
 /// The value as Go's `json.MarshalIndent` writes it, each level indented by `indent` more.
 pub fn go_json_indented<T: Serialize + ?Sized>(value: &T, indent: &str) -> String {
     let mut bytes = Vec::with_capacity(1024);
-    let formatter = GoFormatter(PrettyFormatter::with_indent(indent.as_bytes()));
+    let formatter = Indented(PrettyFormatter::with_indent(indent.as_bytes()));
     let written = value.serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter));
     written.ok().and_then(|()| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-/// Go's numbers and strings in another formatter's layout.
-struct GoFormatter<L>(L);
+/// Go's numbers and strings in the layout of `json.MarshalIndent`.
+struct Indented<'a>(PrettyFormatter<'a>);
 
 macro_rules! layout {
     ($($method:ident($($argument:ident: $kind:ty),*),)+) => {
@@ -93,7 +95,7 @@ macro_rules! layout {
     };
 }
 
-impl<L: Formatter> Formatter for GoFormatter<L> {
+impl Formatter for Indented<'_> {
     layout! {
         begin_array(),
         end_array(),
@@ -108,14 +110,7 @@ impl<L: Formatter> Formatter for GoFormatter<L> {
     }
 
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        let size = value.abs();
-        let text = if size == 0.0 || (1e-6..1e21).contains(&size) {
-            value.to_string()
-        } else {
-            // Unlike `%v`, JSON drops the zero that pads a negative exponent.
-            go_float(value).replace("e-0", "e-")
-        };
-        writer.write_all(text.as_bytes())
+        writer.write_all(crate::json::float(value).as_bytes())
     }
 
     fn write_string_fragment<W: ?Sized + io::Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {

@@ -16,17 +16,32 @@ fn is_wrong_null(node: &Node, value: &Value) -> bool {
     value.is_null() && !node.nullable
 }
 
+fn is_dropped_null(node: &Node, value: &Value) -> bool {
+    is_wrong_null(node, value) && node.default.is_none()
+}
+
+/// The schema of a field.
+fn child<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
+    node.property(key).map(|property| &property.node).or_else(|| node.additional())
+}
+
 /// Drops the null fields that are neither nullable nor have a default.
 pub(crate) fn prune_nulls(node: &Node, value: &mut Value) {
     match value {
-        Value::Object(object) => object.retain(|key, value| {
-            let Some(child) = node.property(key).map(|p| &p.node).or_else(|| node.additional()) else { return true };
-            if is_wrong_null(child, value) && child.default.is_none() {
-                return false;
+        Value::Object(object) => {
+            let mut some = false;
+            for (key, value) in object.iter_mut() {
+                match child(node, key) {
+                    Some(child) if is_dropped_null(child, value) => some = true,
+                    Some(child) => prune_nulls(child, value),
+                    None => {}
+                }
             }
-            prune_nulls(child, value);
-            true
-        }),
+            // Seldom: a map that loses nothing is not taken apart.
+            if some {
+                object.retain(|key, value| !child(node, key).is_some_and(|child| is_dropped_null(child, value)));
+            }
+        }
         Value::Array(list) => {
             if let Some(items) = &node.items {
                 list.iter_mut().for_each(|item| prune_nulls(items, item));
@@ -38,9 +53,12 @@ pub(crate) fn prune_nulls(node: &Node, value: &mut Value) {
 
 /// The defaults alone, with which nulls stay that may not be null.
 pub(crate) fn fill(node: &Node, value: &mut Value) {
+    if !node.keywords.default {
+        return;
+    }
     match value {
         Value::Object(object) => {
-            for property in &node.properties {
+            for property in node.properties.iter() {
                 let Some(default) = &property.node.default else { continue };
                 match object.get_mut(&*property.name) {
                     None => {
@@ -85,7 +103,7 @@ pub(crate) fn builtin(node: &Node, value: &mut Value) {
                 object.values_mut().for_each(|value| builtin(values, value));
                 return;
             }
-            for property in &node.properties {
+            for property in node.properties.iter() {
                 if let Some(filling) = missing(property.emission, &property.node, object.get(&*property.name)) {
                     object.insert(property.name.to_string(), filling);
                 }

@@ -31,18 +31,26 @@ fn drop(node: &Node, value: &mut Value, stored: bool) {
                 object.values_mut().for_each(|value| drop(values, value, stored));
                 return;
             }
-            object.retain(|key, value| {
-                let Some(property) = node.property(key) else { return true };
+            let is_left_out = |key: &str, value: &Value| {
+                node.property(key).is_some_and(|property| match property.emission {
+                    Emission::Keep => value.is_null(),
+                    Emission::Omit => is_zero(value),
+                    Emission::Always | Emission::Null => false,
+                })
+            };
+            let mut some = false;
+            for (key, value) in object.iter_mut() {
+                let Some(property) = node.property(key) else { continue };
                 drop(&property.node, value, stored);
                 if stored && property.emission == Emission::Always && is_zero(value) && is_list_or_map(&property.node) {
                     *value = Value::Null;
                 }
-                match property.emission {
-                    Emission::Keep => !value.is_null(),
-                    Emission::Omit => !is_zero(value),
-                    Emission::Always | Emission::Null => true,
-                }
-            });
+                some |= is_left_out(key, value);
+            }
+            // A map that loses nothing is not taken apart.
+            if some {
+                object.retain(|key, value| !is_left_out(key, value));
+            }
         }
         Value::Array(list) => {
             if let Some(items) = &node.items {

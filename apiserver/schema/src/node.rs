@@ -96,6 +96,67 @@ pub(crate) struct Property {
     pub go_type: Option<&'static str>,
 }
 
+/// The named fields of an object, sorted by name. Every walk over a value looks them up, for each key there is.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Properties {
+    list: Vec<Property>,
+    /// The first bytes of each name, as numbers that sort as names do: most of a search touches nothing else.
+    starts: Box<[u64]>,
+}
+
+impl Properties {
+    /// The property of that name.
+    pub fn named(&self, name: &str) -> Option<&Property> {
+        let start = start_of(name);
+        let first = self.starts.partition_point(|other| *other < start);
+        let alike = self.starts[first..].iter().take_while(|other| **other == start);
+        let candidates = alike.zip(&self.list[first..]);
+        candidates.map(|(_, property)| property).find(|property| *property.name == *name)
+    }
+}
+
+impl FromIterator<Property> for Properties {
+    fn from_iter<I: IntoIterator<Item = Property>>(properties: I) -> Self {
+        let mut list: Vec<Property> = properties.into_iter().collect();
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        let starts = list.iter().map(|property| start_of(&property.name)).collect();
+        Self { list, starts }
+    }
+}
+
+impl std::ops::Deref for Properties {
+    type Target = [Property];
+
+    fn deref(&self) -> &[Property] {
+        &self.list
+    }
+}
+
+impl std::ops::DerefMut for Properties {
+    fn deref_mut(&mut self) -> &mut [Property] {
+        &mut self.list
+    }
+}
+
+/// The first eight bytes of a name; a shorter one has zeros behind it.
+fn start_of(name: &str) -> u64 {
+    let mut start = [0; 8];
+    let length = name.len().min(start.len());
+    start[..length].copy_from_slice(&name.as_bytes()[..length]);
+    u64::from_be_bytes(start)
+}
+
+/// Which keywords there are in a schema, at its root or below: what no part of it has need not be looked for in a value.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Keywords {
+    /// `x-kubernetes-embedded-resource`.
+    pub embedded_resource: bool,
+    /// `x-kubernetes-list-type` of sets and maps.
+    pub unique_items: bool,
+    /// `default`.
+    pub default: bool,
+}
+
 /// Keywords that constrain values beyond their structure.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Constraints {
@@ -140,8 +201,7 @@ pub(crate) struct Node {
     pub format: Option<Box<str>>,
     pub nullable: bool,
     pub default: Option<Value>,
-    /// Sorted by name.
-    pub properties: Vec<Property>,
+    pub properties: Properties,
     pub required: Vec<Box<str>>,
     pub additional: Additional,
     pub items: Option<Box<Node>>,
@@ -149,9 +209,27 @@ pub(crate) struct Node {
     pub embedded_resource: bool,
     pub merging: Option<Box<Merging>>,
     pub constraints: Option<Box<Constraints>>,
+    /// What there is in this node, and below it.
+    pub keywords: Keywords,
 }
 
 impl Node {
+    /// Notes which keywords there are, from what was noted of the parts.
+    pub fn note_keywords(&mut self) {
+        let parts = self.properties.iter().map(|property| &property.node);
+        let parts = parts.chain(self.additional()).chain(self.items.as_deref()).map(|part| part.keywords);
+        let own = Keywords {
+            embedded_resource: self.embedded_resource,
+            unique_items: matches!(self.list_type(), ListType::Set | ListType::Map),
+            default: self.default.is_some(),
+        };
+        self.keywords = parts.fold(own, |one, other| Keywords {
+            embedded_resource: one.embedded_resource || other.embedded_resource,
+            unique_items: one.unique_items || other.unique_items,
+            default: one.default || other.default,
+        });
+    }
+
     /// The node itself, or the root of the definition it refers to.
     pub fn resolve(&self) -> &Node {
         match self.reference {
@@ -162,7 +240,7 @@ impl Node {
 
     /// The property of that name (of the node itself: [`Node::resolve`] first).
     pub fn property(&self, name: &str) -> Option<&Property> {
-        self.properties.binary_search_by(|p| (*p.name).cmp(name)).ok().map(|at| &self.properties[at])
+        self.properties.named(name)
     }
 
     /// The schema of the values beside the named properties, if there is one.

@@ -17,7 +17,7 @@ type IdOf<'a> = &'a dyn Fn(&str) -> Option<DefinitionId>;
 /// A built-in definition; `fields` is its part of `data/fields.json`.
 pub(crate) fn definition(raw: &Value, fields: &HashMap<Cow<'static, str>, &'static str>, id_of: IdOf<'_>) -> Node {
     let mut node = node(raw, Some(id_of));
-    for property in &mut node.properties {
+    for property in node.properties.iter_mut() {
         property.emission = published_emission(&property.node, node.required.contains(&property.name));
         for word in fields.get(&*property.name).copied().unwrap_or_default().split(' ') {
             match word {
@@ -90,14 +90,12 @@ fn node(raw: &Value, builtin: Option<IdOf<'_>>) -> Node {
     }
     node.required = texts(map.get("required"));
     if let Some(properties) = map.get("properties").and_then(Value::as_object) {
-        // serde_json's maps are sorted, and so is this list.
         let of = |(name, raw): (&String, &Value)| Property {
             name: name.as_str().into(),
             node: self::node(raw, builtin),
             ..Property::default()
         };
         node.properties = properties.iter().map(of).collect();
-        node.properties.sort_by(|a, b| a.name.cmp(&b.name));
     }
     node.additional = match map.get("additionalProperties") {
         Some(Value::Bool(true)) => Additional::Any,
@@ -106,6 +104,9 @@ fn node(raw: &Value, builtin: Option<IdOf<'_>>) -> Node {
         _ => Additional::None,
     };
     node.items = map.get("items").filter(|v| v.is_object()).map(|raw| Box::new(self::node(raw, builtin)));
+    if builtin.is_none() {
+        node.note_keywords();
+    }
     node
 }
 

@@ -92,9 +92,11 @@ impl Walk {
             self.known_fields(node, object, resource);
             return;
         }
-        if matches!(node.additional, Additional::None) {
+        let known = |key: &str| (resource && META_FIELDS.contains(&key)) || node.property(key).is_some();
+        // Nearly always all are known: then this is cheaper than to take the map apart.
+        if matches!(node.additional, Additional::None) && !object.keys().all(|key| known(key)) {
             object.retain(|key, _| {
-                let known = (resource && META_FIELDS.contains(&key.as_str())) || node.property(key).is_some();
+                let known = known(key);
                 // The root's own are not told of, even where they go.
                 let meta = self.path.is_empty() && !self.builtin && META_FIELDS.contains(&key.as_str());
                 if !known && !meta {

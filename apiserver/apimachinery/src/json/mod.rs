@@ -5,10 +5,14 @@
 //! recursion, and so does the release of its memory: threads that handle values of clients need [`STACK`] bytes.
 
 mod scanner;
+mod text;
+mod writer;
 
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use scanner::{Fault, Scanner};
+pub(crate) use writer::{Writer, float};
 
 /// How deep objects and arrays may be nested in what a client sends: Go's limit.
 pub const MAX_DEPTH: usize = 10_000;
@@ -224,12 +228,14 @@ impl<'a> Reader<'a> {
         let told = match self.open.last_mut() {
             None => return,
             Some(Open::Array(items)) => return items.push(value),
-            Some(Open::Object { fields, name, repeated }) => match fields.get_mut(name.as_str()) {
-                None => {
-                    fields.insert(std::mem::take(name), value);
+            Some(Open::Object { fields, name, repeated }) => match fields.entry(std::mem::take(name)) {
+                Entry::Vacant(entry) => {
+                    entry.insert(value);
                     return;
                 }
-                Some(before) => {
+                Entry::Occupied(mut entry) => {
+                    name.push_str(entry.key());
+                    let before = entry.get_mut();
                     match self.duplicates {
                         Duplicates::Merge => merge(before, value),
                         Duplicates::Last => *before = value,

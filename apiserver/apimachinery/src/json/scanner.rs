@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::text::Bytes;
+
 /// Why a text is no JSON. Displayed in Go's words.
 pub(super) enum Fault {
     /// It ends too early.
@@ -40,14 +42,23 @@ fn quote(byte: u8) -> String {
     }
 }
 
+/// What ends a plain part of a string.
+static SPECIAL: Bytes = Bytes::new(0x20, b"\"\\");
+
+fn is_special(byte: u8) -> bool {
+    byte < 0x20 || matches!(byte, b'"' | b'\\')
+}
+
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
+    /// The same if all of it is UTF-8: then its parts need not be looked at.
+    text: Option<&'a str>,
     at: usize,
 }
 
 impl<'a> Scanner<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, text: std::str::from_utf8(bytes).ok(), at: 0 }
     }
 
     pub(super) fn peek(&self) -> Result<u8, Fault> {
@@ -87,9 +98,11 @@ impl<'a> Scanner<'a> {
         let mut text = String::new();
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
-            let plain = rest.iter().position(special).unwrap_or(rest.len());
-            push(&rest[..plain], &mut text);
+            let plain = SPECIAL.find(rest, is_special).unwrap_or(rest.len());
+            match self.text.and_then(|text| text.get(self.at..self.at + plain)) {
+                Some(valid) => text.push_str(valid),
+                None => push(&rest[..plain], &mut text),
+            }
             self.at += plain;
             match self.peek()? {
                 b'"' => {

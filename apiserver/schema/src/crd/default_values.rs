@@ -95,7 +95,7 @@ impl Walk {
             let step = Step { before: place.steps, field: None };
             self.visit(items, raw, false, Place { steps: Some(&step), ..place }, &path.child("items"));
         }
-        for property in &node.properties {
+        for property in node.properties.iter() {
             let Some(raw) = raw.get("properties").and_then(|all| all.get(&*property.name)) else { continue };
             let step = Step { before: place.steps, field: Some(&property.name) };
             let inside_metadata = place.inside_metadata || (resource && META_FIELDS.contains(&&*property.name));

@@ -15,8 +15,7 @@ pub(crate) fn custom(root: &Node, value: &mut Value, unknown: Unknown) -> Result
     if let Some(metadata) = object.get_mut("metadata") {
         strict = object_meta(metadata, unknown, "metadata")?;
     }
-    let mut path = field::Path::default();
-    embedded(root, object, unknown, &mut path, &mut strict)?;
+    embedded_value(root, value, unknown, &mut field::Path::default(), &mut strict)?;
     Ok(strict)
 }
 
@@ -112,6 +111,9 @@ fn embedded_value(
     path: &mut field::Path,
     strict: &mut Vec<String>,
 ) -> Result<(), DecodeError> {
+    if !node.keywords.embedded_resource {
+        return Ok(());
+    }
     match (value, &node.items) {
         (Value::Object(object), _) => embedded(node, object, unknown, path, strict),
         (Value::Array(list), Some(items)) => {
@@ -141,6 +143,9 @@ pub(crate) fn repair(root: &Node, value: &mut Value) {
 }
 
 fn repair_embedded(node: &Node, value: &mut Value) {
+    if !node.keywords.embedded_resource {
+        return;
+    }
     match value {
         Value::Object(object) => {
             if node.embedded_resource {

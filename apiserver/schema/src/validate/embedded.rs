@@ -25,6 +25,9 @@ pub(super) fn validate_within(root: &Node, value: &Value, resource_root: bool, p
 }
 
 fn visit(node: &Node, value: &Value, path: &mut Path, errors: &mut ErrorList) {
+    if !node.keywords.embedded_resource {
+        return;
+    }
     match value {
         Value::Object(object) => {
             if node.embedded_resource {

@@ -322,7 +322,7 @@ impl Walk<'_> {
             }
             Additional::None | Additional::Any => {}
         }
-        for property in &node.properties {
+        for property in node.properties.iter() {
             let Some(value) = object.get(&*property.name) else { continue };
             let length = self.name.len();
             // The root's apiVersion and kind are those of the request, not of what is stored.

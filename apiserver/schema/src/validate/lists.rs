@@ -14,6 +14,9 @@ pub(super) fn validate(root: &Node, value: &Value, path: &Path) -> ErrorList {
 }
 
 fn visit(node: &Node, value: &Value, path: &mut Path, errors: &mut ErrorList) {
+    if !node.keywords.unique_items {
+        return;
+    }
     match value {
         Value::Object(object) => {
             if let Some(values) = node.additional() {
