@@ -394,9 +394,15 @@ impl Write<'_> {
             }
         }
         if self.admits && chain.handles(operation) {
-            let final_shown = self.view.show(&object, row)?;
-            let attributes = self.attributes(operation, Some(final_shown), shown.map(Arc::new));
-            chain.validate(&attributes, &self.ctx.warnings).await?;
+            // Lent as it is where the client sees all of it.
+            let whole = self.view.is_whole();
+            let seen = if whole { std::mem::take(&mut object) } else { self.view.show(&object, row)? };
+            let mut attributes = self.attributes(operation, Some(seen), shown.map(Arc::new));
+            let verdict = chain.validate(&attributes, &self.ctx.warnings).await;
+            if whole {
+                object = attributes.object.take().unwrap_or_default();
+            }
+            verdict?;
         }
 
         if let Some(schema) = row.schema() {

@@ -164,10 +164,10 @@ impl Store {
         Ok(object)
     }
 
-    /// An object that was stored as `stored`, as it will be read; whether it is served as it is stored.
+    /// An object that was encoded as `stored`, as it will be read; whether it is served as it is stored.
     pub(crate) fn settle(&self, object: &mut Value, stored: &[u8]) -> bool {
         if let Some(versions) = &self.versions {
-            versions.settle(object);
+            versions.settle_pruned(object);
         }
         let as_stored = types::to_vec(object) == stored;
         if as_stored {

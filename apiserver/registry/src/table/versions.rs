@@ -81,10 +81,15 @@ impl Versions {
     /// Brings what was stored into the form in which it is read: what its version does not know and what cannot be metadata is
     /// dropped, what is not given is filled in. It stays in its version.
     pub(crate) fn settle(&self, object: &mut Value) {
+        self.prune(object);
+        self.settle_pruned(object);
+    }
+
+    /// [`Self::settle`] of an object from which nothing is to be dropped any more but from its metadata.
+    pub(crate) fn settle_pruned(&self, object: &mut Value) {
         if self.has(object.api_version()) {
             let schema = self.schema_of(object);
             schema.repair_metadata(object);
-            schema.prune(object);
             schema.apply_defaults(object);
         }
     }
