@@ -97,9 +97,10 @@ pub struct HistoryLimits {
 }
 
 impl Default for HistoryLimits {
-    /// Upstream's numbers, and a bound in bytes.
+    /// Upstream's numbers, and a bound in bytes: who watches or lists from before it is served from the store's own history,
+    /// which is dearer, but nothing is lost to it.
     fn default() -> Self {
-        Self { min_events: 100, max_events: 100 * 1024, max_bytes: 32 << 20, window: Duration::from_secs(75) }
+        Self { min_events: 100, max_events: 100 * 1024, max_bytes: 4 << 20, window: Duration::from_secs(75) }
     }
 }
 

@@ -72,8 +72,8 @@ pub enum Work {
     Apply,
     /// Watches that see nothing.
     Idle,
-    /// Memory after everything was deleted and created again and again.
-    Rounds,
+    /// Memory with all objects, and after they were deleted and created again and again.
+    Memory,
     Delete,
 }
 
@@ -99,32 +99,58 @@ pub async fn run(options: &Options, target: &Target, store: Option<Store>, figur
     if options.wants(Work::Start) {
         start(options, target, store, figures);
     }
+    let kinds = &[Kind::config_maps(options.size), Kind::loads(options.size)];
+    if options.wants(Work::Memory) {
+        memory(options, target, store, kinds, figures).await;
+    }
     let (subject, _) = target.start(store);
     let scene = &mut Scene::new(&subject, subject.endpoint().await, options.quick, figures);
-    scene.memory("ready");
     kinds::define(&subject.connect().await).await;
-    let all = &[Kind::config_maps(options.size), Kind::loads(options.size)];
-    for kind in all {
+    for kind in kinds {
         scene.figures.section(format!("{store_name}, {}", kind.name));
         works(options, scene, kind);
     }
-    against_each_other(scene.figures, &store_name, all);
+    against_each_other(scene.figures, &store_name, kinds);
     scene.figures.section(&store_name);
-    let before = scene.memory("with the objects of both kinds");
     if options.wants(Work::Apply) {
         apply::measured(scene, options.applies);
     }
     if options.wants(Work::Idle) {
-        watches::idle(scene, &all[0], options.idle_watches);
+        watches::idle(scene, &kinds[0], options.idle_watches);
     }
-    if options.wants(Work::Rounds) {
-        rounds(options, scene, all, before);
-    }
-    for kind in all.iter().filter(|_| options.wants(Work::Delete)) {
+    for kind in kinds.iter().filter(|_| options.wants(Work::Delete)) {
         scene.figures.section(format!("{store_name}, {}", kind.name));
         let count = options.objects;
         scene.measure("delete", count, |clients| objects::delete(clients, kind, 0..count));
     }
+}
+
+/// The memory of a server that does nothing else: empty, with the objects, and after these were deleted and created again and
+/// again.
+async fn memory(options: &Options, target: &Target, store: Option<Store>, kinds: &[Kind], figures: &mut Figures) {
+    let (subject, _) = target.start(store);
+    let scene = &mut Scene::new(&subject, subject.endpoint().await, options.quick, figures);
+    scene.memory("ready");
+    kinds::define(&subject.connect().await).await;
+    let create = |scene: &mut Scene<'_>| {
+        kinds.iter().for_each(|kind| drop(objects::create(&mut scene.clients, kind, 0..options.objects)));
+    };
+    let delete = |scene: &mut Scene<'_>| {
+        kinds.iter().for_each(|kind| drop(objects::delete(&mut scene.clients, kind, 0..options.objects)));
+    };
+    create(scene);
+    let before = scene.memory("with the objects of both kinds");
+    for _ in 0..options.rounds {
+        delete(scene);
+        create(scene);
+    }
+    let when = format!("all deleted and created {} times", options.rounds);
+    if let (Some(before), Some(after)) = (before, scene.memory(&when)) {
+        let rounds = "resident memory after rounds of deletion and creation";
+        scene.figures.measure(rounds, "of before", 100.0 * after as f64 / before as f64, "%");
+    }
+    // A server that is there is loaded by the other works next.
+    delete(scene);
 }
 
 /// What is measured of each kind. All objects are there afterwards.
@@ -173,20 +199,5 @@ fn against_each_other(figures: &mut Figures, store: &str, [first, second]: &[Kin
         if let (Some(one), Some(other)) = (cost(&first), cost(&second)) {
             figures.measure(work, "of ConfigMaps'", 100.0 * other / one, "%");
         }
-    }
-}
-
-/// Deletes and creates all, again and again.
-fn rounds(options: &Options, scene: &mut Scene<'_>, kinds: &[Kind], before: Option<u64>) {
-    for _ in 0..options.rounds {
-        for kind in kinds {
-            objects::delete(&mut scene.clients, kind, 0..options.objects);
-            objects::create(&mut scene.clients, kind, 0..options.objects);
-        }
-    }
-    let when = format!("all deleted and created {} times", options.rounds);
-    if let (Some(before), Some(after)) = (before, scene.memory(&when)) {
-        let rounds = "resident memory after rounds of deletion and creation";
-        scene.figures.measure(rounds, "of before", 100.0 * after as f64 / before as f64, "%");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::text::Bytes;
+use super::text::end_of_plain;
 
 /// Why a text is no JSON. Displayed in Go's words.
 pub(super) enum Fault {
@@ -40,13 +40,6 @@ fn quote(byte: u8) -> String {
             format!("'{}'", quoted.trim_matches('"'))
         }
     }
-}
-
-/// What ends a plain part of a string.
-static SPECIAL: Bytes = Bytes::new(0x20, b"\"\\");
-
-fn is_special(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\')
 }
 
 pub(super) struct Scanner<'a> {
@@ -98,7 +91,7 @@ impl<'a> Scanner<'a> {
         let mut text = String::new();
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = SPECIAL.find(rest, is_special).unwrap_or(rest.len());
+            let plain = end_of_plain(rest).unwrap_or(rest.len());
             match self.text.and_then(|text| text.get(self.at..self.at + plain)) {
                 Some(valid) => text.push_str(valid),
                 None => push(&rest[..plain], &mut text),

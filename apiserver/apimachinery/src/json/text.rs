@@ -1,35 +1,78 @@
-//! Where the plain parts of strings end: what most of reading and writing JSON is about.
+//! Where the plain parts of strings end: what most of reading and writing JSON is about. Blocks of bytes are looked at at once.
 
-/// A set of bytes.
-pub(super) struct Bytes {
-    has: [bool; 256],
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x80 * ONES;
+
+/// Where the first quotation mark, backslash or control character is: where a string that is read ends, or is no longer plain.
+#[inline]
+pub(super) fn end_of_plain(text: &[u8]) -> Option<usize> {
+    let (blocks, tail) = text.as_chunks::<8>();
+    for (at, block) in blocks.iter().enumerate() {
+        // Marks the high bit of each byte that is one of them. A borrow may mark bytes behind the first, never before it.
+        let bytes = u64::from_le_bytes(*block);
+        let is = |byte: u8| {
+            let others = bytes ^ (ONES * u64::from(byte));
+            others.wrapping_sub(ONES) & !others
+        };
+        let marks = (bytes.wrapping_sub(ONES * 0x20) & !bytes | is(b'"') | is(b'\\')) & HIGHS;
+        if marks != 0 {
+            return Some(8 * at + marks.trailing_zeros() as usize / 8);
+        }
+    }
+    let ends = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    tail.iter().position(ends).map(|found| text.len() - tail.len() + found)
 }
 
-impl Bytes {
-    /// Those below `below`, and these.
-    pub(super) const fn new(below: u8, these: &[u8]) -> Self {
-        let mut has = [false; 256];
-        let mut at = 0;
-        while at < below {
-            has[at as usize] = true;
-            at += 1;
+/// Where the first byte is that may have to be escaped in what is written; 0xe2 begins U+2028 and U+2029.
+#[inline]
+pub(super) fn first_escaped(text: &[u8]) -> Option<usize> {
+    let (blocks, tail) = text.as_chunks::<16>();
+    let plain = blocks.iter().take_while(|block| !any_escaped(block)).count();
+    // Nearly always nothing is found: the last bytes are looked at as blocks, too, which begin before them.
+    if plain == blocks.len() {
+        let nothing = match (text.last_chunk::<16>(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
+            (Some(last), ..) => !any_escaped(last),
+            (None, Some(first), Some(last)) => !any_escaped(first) && !any_escaped(last),
+            _ => tail.is_empty(),
+        };
+        if nothing {
+            return None;
         }
-        let mut at = 0;
-        while at < these.len() {
-            has[these[at] as usize] = true;
-            at += 1;
-        }
-        Self { has }
     }
+    let start = 16 * plain;
+    text[start..].iter().position(|byte| is_escaped(*byte)).map(|found| start + found)
+}
 
-    /// Where the first of them is. `is_one` says the same of a byte as the set, in a way that the compiler can make instructions
-    /// of that look at a block of bytes at once.
-    #[inline]
-    pub(super) fn find(&self, text: &[u8], is_one: impl Fn(u8) -> bool) -> Option<usize> {
-        let (blocks, _) = text.as_chunks::<16>();
-        let plain = blocks.iter().take_while(|block| !block.iter().fold(false, |found, byte| found | is_one(*byte)));
-        let start = 16 * plain.count();
-        let found = text[start..].iter().position(|byte| self.has[usize::from(*byte)])?;
-        Some(start + found)
+/// Without branches, so that it becomes a few instructions for the whole block.
+fn any_escaped<const N: usize>(block: &[u8; N]) -> bool {
+    block.iter().fold(false, |found, byte| found | is_escaped(*byte))
+}
+
+fn is_escaped(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == b'<') | (byte == b'>') | (byte == b'&') | (byte == 0xe2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_special_byte_is_found_wherever_it_stands() {
+        for byte in 0..=255_u8 {
+            let ends = matches!(byte, b'"' | b'\\' | 0..0x20);
+            let escaped = ends || matches!(byte, b'<' | b'>' | b'&' | 0xe2);
+            for before in 0..35 {
+                // Behind it stands what borrows are made of, and another special one.
+                for after in ["", "\u{20}\u{21}x", "\"", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"] {
+                    let text =
+                        [[b'~', b' ', b'#', 0xff].repeat(9)[..before].to_vec(), vec![byte], after.into()].concat();
+                    let in_after = after.find('"').map(|at| before + 1 + at);
+                    let want = |here: bool| if here { Some(before) } else { in_after };
+                    assert_eq!(end_of_plain(&text), want(ends), "{text:?}");
+                    assert_eq!(first_escaped(&text), want(escaped), "{text:?}");
+                }
+            }
+        }
+        assert_eq!((end_of_plain(b""), first_escaped(b"")), (None, None));
     }
 }

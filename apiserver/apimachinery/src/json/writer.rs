@@ -8,14 +8,7 @@ use serde::ser::{
 };
 use serde_json::{Error, Result};
 
-use super::text::Bytes;
-
-/// What may have to be escaped; 0xe2 begins U+2028 and U+2029.
-static SPECIAL: Bytes = Bytes::new(0x20, b"\"\\<>&\xe2");
-
-fn is_special(byte: u8) -> bool {
-    byte < 0x20 || matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2)
-}
+use super::text::first_escaped;
 
 /// A float as Go's `json.Marshal` writes it: exponents below -6 and from 21 on.
 pub(crate) fn float(value: f64) -> String {
@@ -43,7 +36,7 @@ impl<'a> Writer<'a> {
         self.out.reserve(bytes.len() + 2);
         self.out.push(b'"');
         let (mut written, mut at) = (0, 0);
-        while let Some(found) = SPECIAL.find(&bytes[at..], is_special) {
+        while let Some(found) = first_escaped(&bytes[at..]) {
             at += found;
             let mut unicode = *b"\\u0000";
             let (escape, length): (&[u8], usize) = match bytes[at..] {
