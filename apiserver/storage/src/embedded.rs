@@ -30,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{Error, Got, ListOptions, Listed, Outcome, Result, Revision, Storage, Watch};
 use batch::Operation;
 use committer::{Command, Committer, ask};
+use feed::Watched;
 use file::{File, Opener};
 
 pub use open_error::OpenError;
@@ -220,7 +221,13 @@ impl Storage for Embedded {
     }
 
     async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch> {
-        watch_feed::start(self.shared.clone(), &self.commands, Bytes::copy_from_slice(prefix), after).await
+        let watched = Watched { prefix: Bytes::copy_from_slice(prefix), previous: true };
+        watch_feed::start(self.shared.clone(), &self.commands, watched, after).await
+    }
+
+    async fn follow(&self, prefix: &[u8], after: Revision) -> Result<Watch> {
+        let watched = Watched { prefix: Bytes::copy_from_slice(prefix), previous: false };
+        watch_feed::start(self.shared.clone(), &self.commands, watched, after).await
     }
 
     async fn current_revision(&self) -> Result<Revision> {

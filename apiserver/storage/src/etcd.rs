@@ -217,7 +217,11 @@ impl Storage for Etcd {
     }
 
     async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch> {
-        watch_feed::start(self.watches.clone(), self.caller, prefix, after).await
+        watch_feed::start(self.watches.clone(), self.caller, prefix, after, true).await
+    }
+
+    async fn follow(&self, prefix: &[u8], after: Revision) -> Result<Watch> {
+        watch_feed::start(self.watches.clone(), self.caller, prefix, after, false).await
     }
 
     async fn current_revision(&self) -> Result<Revision> {

@@ -159,6 +159,11 @@ pub trait Storage: Send + Sync + 'static {
     /// [`Error::Compacted`] (here or as the first item) if some of them are gone.
     async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch>;
 
+    /// As [`Storage::watch`], for who keeps what was there before: events need not have it, which a store may have to read.
+    async fn follow(&self, prefix: &[u8], after: Revision) -> Result<Watch> {
+        self.watch(prefix, after).await
+    }
+
     /// A revision at least as new as every write acknowledged before the call.
     async fn current_revision(&self) -> Result<Revision>;
 

@@ -86,7 +86,7 @@ impl Reflector {
             }
             Phase::Connect => {
                 self.delay().await;
-                match self.storage.watch(self.prefix.as_bytes(), self.reached).await {
+                match self.storage.follow(self.prefix.as_bytes(), self.reached).await {
                     Ok(watch) => {
                         self.phase = Phase::Watch(watch.events.peekable());
                         Update::Watching(watch.progress)

@@ -92,7 +92,7 @@ impl<'txn> Batch<'txn> {
             return Ok(Outcome::Mismatch(Got { revision: self.after.revision, kv }));
         }
         let previous = match current {
-            Some((revision, _)) if self.feed.wants(key) => Some(pair(&self.log, revision)?),
+            Some((revision, _)) if self.feed.wants_previous(key) => Some(pair(&self.log, revision)?),
             _ => None,
         };
         if let Some((revision, Some(expires))) = current {

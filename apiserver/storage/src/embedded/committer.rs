@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
 use super::batch::{Batch, Operation, Progress};
-use super::feed::{Feed, Subscription};
+use super::feed::{Feed, Subscription, Watched};
 use super::file::{Commit, Failure};
 use crate::{Error, Outcome, Result, Revision};
 
@@ -30,7 +29,7 @@ const CLOCK: Duration = Duration::from_secs(30);
 pub(super) enum Command {
     Write { operation: Operation, reply: oneshot::Sender<Result<Outcome>> },
     Compact { revision: Revision, reply: oneshot::Sender<Result<()>> },
-    Watch { prefix: Bytes, after: Revision, reply: oneshot::Sender<Result<Joined>> },
+    Watch { watched: Watched, after: Revision, reply: oneshot::Sender<Result<Joined>> },
 }
 
 /// How a watch may go on.
@@ -132,7 +131,7 @@ impl Committer {
         let mut bytes = 0;
         for command in inbox.drain(..) {
             match command {
-                Command::Watch { prefix, after, reply } => watches.push((prefix, after, reply)),
+                Command::Watch { watched, after, reply } => watches.push((watched, after, reply)),
                 command => {
                     if let Command::Write { operation, .. } = &command {
                         bytes += operation.size();
@@ -146,13 +145,13 @@ impl Committer {
             }
         }
         self.commit(work);
-        for (prefix, after, reply) in watches {
+        for (watched, after, reply) in watches {
             // The asker may be gone; the next subscription clears its place.
-            drop(reply.send(self.join(prefix, after)));
+            drop(reply.send(self.join(watched, after)));
         }
     }
 
-    fn join(&mut self, prefix: Bytes, after: Revision) -> Result<Joined> {
+    fn join(&mut self, watched: Watched, after: Revision) -> Result<Joined> {
         let Progress { revision: at, compacted, .. } = self.progress;
         if after < compacted {
             return Err(Error::Compacted { requested: after, compacted });
@@ -160,7 +159,7 @@ impl Committer {
         if at.saturating_sub(after) > JOIN_WITHIN {
             return Ok(Joined::Behind);
         }
-        Ok(Joined::Live { at, subscription: self.feed.subscribe(prefix) })
+        Ok(Joined::Live { at, subscription: self.feed.subscribe(watched) })
     }
 
     /// One transaction: due expiries, the work, a step of a running compaction.

@@ -8,6 +8,14 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use crate::{Error, Event};
 
+/// What a watch is to see.
+#[derive(Clone)]
+pub(super) struct Watched {
+    pub(super) prefix: Bytes,
+    /// Whether events need the value that was there before.
+    pub(super) previous: bool,
+}
+
 /// A watch that gets every event from now on.
 pub(super) struct Subscription {
     pub(super) events: mpsc::Receiver<Event>,
@@ -16,7 +24,7 @@ pub(super) struct Subscription {
 }
 
 struct Subscriber {
-    prefix: Bytes,
+    watched: Watched,
     events: mpsc::Sender<Event>,
     ended: Arc<OnceLock<Error>>,
 }
@@ -33,17 +41,23 @@ impl Feed {
         Self { subscribers: Vec::new(), queue: queue.max(1) }
     }
 
-    pub(super) fn subscribe(&mut self, prefix: Bytes) -> Subscription {
+    pub(super) fn subscribe(&mut self, watched: Watched) -> Subscription {
         self.subscribers.retain(|subscriber| !subscriber.events.is_closed());
         let (sender, events) = mpsc::channel(self.queue);
         let ended = Arc::new(OnceLock::new());
-        self.subscribers.push(Subscriber { prefix, events: sender, ended: ended.clone() });
+        self.subscribers.push(Subscriber { watched, events: sender, ended: ended.clone() });
         Subscription { events, ended }
     }
 
     /// Whether anybody watches `key`.
     pub(super) fn wants(&self, key: &[u8]) -> bool {
-        self.subscribers.iter().any(|subscriber| key.starts_with(&subscriber.prefix))
+        self.subscribers.iter().any(|subscriber| key.starts_with(&subscriber.watched.prefix))
+    }
+
+    /// Whether anybody watches `key` who needs the value that was there before.
+    pub(super) fn wants_previous(&self, key: &[u8]) -> bool {
+        let wants = |watched: &Watched| watched.previous && key.starts_with(&watched.prefix);
+        self.subscribers.iter().any(|subscriber| wants(&subscriber.watched))
     }
 
     pub(super) fn publish(&mut self, events: &[Event]) {
@@ -51,7 +65,7 @@ impl Feed {
             return;
         }
         self.subscribers.retain(|subscriber| {
-            events.iter().filter(|event| key(event).starts_with(&subscriber.prefix)).all(|event| {
+            events.iter().filter(|event| key(event).starts_with(&subscriber.watched.prefix)).all(|event| {
                 match subscriber.events.try_send(event.clone()) {
                     Ok(()) => true,
                     Err(TrySendError::Full(_)) => {

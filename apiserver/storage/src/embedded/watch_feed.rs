@@ -3,29 +3,28 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures::stream::{self, StreamExt};
 use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{Notify, mpsc};
 
 use super::committer::{Command, Joined, ask};
-use super::feed::Subscription;
+use super::feed::{Subscription, Watched};
 use super::{Shared, off_thread};
 use crate::{Error, Event, ProgressRequester, Result, Revision, Watch};
 
-/// Starts a watch of the events under `prefix` after `after`.
+/// Starts a watch of what is to be seen after `after`.
 pub(super) async fn start(
     shared: Arc<Shared>,
     commands: &mpsc::Sender<Command>,
-    prefix: Bytes,
+    watched: Watched,
     after: Revision,
 ) -> Result<Watch> {
-    let joined = ask(commands, |reply| Command::Watch { prefix: prefix.clone(), after, reply }).await??;
+    let joined = ask(commands, |reply| Command::Watch { watched: watched.clone(), after, reply }).await??;
     let asked = Arc::new(Notify::new());
     let feed = WatchFeed {
         shared,
         commands: commands.downgrade(),
-        prefix,
+        watched,
         after,
         ready: VecDeque::new(),
         phase: phase(joined, after),
@@ -40,7 +39,7 @@ struct WatchFeed {
     shared: Arc<Shared>,
     /// Weak, so that a watch does not keep the store open.
     commands: mpsc::WeakSender<Command>,
-    prefix: Bytes,
+    watched: Watched,
     /// Every event up to this revision was delivered or is in `ready`.
     after: Revision,
     ready: VecDeque<Event>,
@@ -106,8 +105,8 @@ impl WatchFeed {
                 self.phase = Phase::Behind;
                 if self.read(None).await? {
                     let commands = self.commands.upgrade().ok_or_else(super::closed)?;
-                    let (prefix, after) = (self.prefix.clone(), self.after);
-                    let joined = ask(&commands, |reply| Command::Watch { prefix, after, reply }).await??;
+                    let (watched, after) = (self.watched.clone(), self.after);
+                    let joined = ask(&commands, |reply| Command::Watch { watched, after, reply }).await??;
                     self.phase = phase(joined, after);
                 }
                 Ok(None)
@@ -117,7 +116,7 @@ impl WatchFeed {
 
     /// Reads a piece of history; whether it was the last.
     async fn read(&mut self, until: Option<Revision>) -> Result<bool> {
-        let (shared, prefix, after) = (self.shared.clone(), self.prefix.clone(), self.after);
+        let (shared, prefix, after) = (self.shared.clone(), self.watched.prefix.clone(), self.after);
         let history = off_thread(move || shared.file.read(|snapshot| snapshot.history(&prefix, after, until))).await?;
         self.after = history.through;
         if let Some(last) = history.events.last() {

@@ -23,12 +23,19 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Starts a watch. A stream that breaks is opened again; if that does not work for the time of a request, the watch ends
 /// with [`Error::Unavailable`].
-pub(super) async fn start(client: WatchClient, caller: Caller, prefix: &[u8], after: Revision) -> Result<Watch> {
+pub(super) async fn start(
+    client: WatchClient,
+    caller: Caller,
+    prefix: &[u8],
+    after: Revision,
+    previous: bool,
+) -> Result<Watch> {
     let asked = Arc::new(Notify::new());
     let mut feed = WatchFeed {
         client,
         caller,
         prefix: Bytes::copy_from_slice(prefix),
+        previous,
         position: Position { revision: after.saturating_add(1), seen: 0 },
         stream: None,
         ready: VecDeque::new(),
@@ -66,6 +73,8 @@ struct WatchFeed {
     client: WatchClient,
     caller: Caller,
     prefix: Bytes,
+    /// Whether events need the value that was there before.
+    previous: bool,
     position: Position,
     stream: Option<Stream>,
     ready: VecDeque<Event>,
@@ -136,8 +145,8 @@ impl WatchFeed {
         let options = WatchOptions::new()
             .with_range(end)
             .with_start_revision(number(self.position.revision))
-            .with_prev_key()
             .with_progress_notify();
+        let options = if self.previous { options.with_prev_key() } else { options };
         let watch = || {
             let (mut client, key, options) = (self.client.clone(), key.clone(), options.clone());
             async move { client.watch(key, Some(options)).await }
@@ -179,7 +188,8 @@ impl WatchFeed {
             }
             self.position = self.position.after_event(at);
             let previous = event.prev_kv().map(pair);
-            if event.event_type() == EventType::Put && previous.is_none() && kv.create_revision() != kv.mod_revision() {
+            let is_change = event.event_type() == EventType::Put && kv.create_revision() != kv.mod_revision();
+            if self.previous && previous.is_none() && is_change {
                 // Forgotten, as the event itself ought to be: without it the object would look new.
                 return Err(Error::Compacted { requested: at.saturating_sub(1), compacted: at });
             }
