@@ -191,28 +191,32 @@ impl Decoder {
         let length = self.path.len();
         let outer = std::mem::replace(&mut self.place_struct, builtins().struct_name(id));
         let mut outcome = Ok(());
-        map.retain(|key, value| {
-            if outcome.is_err() {
-                return true;
-            }
+        // Nearly always nothing goes.
+        let mut goes = false;
+        for (key, value) in map.iter_mut() {
             self.enter(key);
-            let keep = match node.property(key) {
+            goes |= match node.property(key) {
                 None => {
                     self.unknown_field();
-                    self.unknown == Unknown::Keep
+                    self.unknown == Unknown::Drop
                 }
-                Some(_) if value.is_null() => false,
+                Some(_) if value.is_null() => true,
                 Some(property) => {
                     self.place_fields.push(&property.name);
                     outcome = self.typed(&property.node, None, value, property.go_type);
                     self.place_fields.pop();
                     // A zero time is a nil one.
-                    !value.is_null() || property.node.resolve().kind == Kind::Raw
+                    value.is_null()
                 }
             };
             self.path.truncate(length);
-            keep
-        });
+            if outcome.is_err() {
+                break;
+            }
+        }
+        if goes && outcome.is_ok() {
+            map.retain(|key, value| stays(node, key, value, self.unknown));
+        }
         self.place_struct = outer;
         outcome
     }
@@ -234,15 +238,13 @@ impl Decoder {
     }
 
     fn list(&mut self, items: &'static Node, list: &mut [Value], go_type: Option<&'static str>) -> Step {
-        use std::fmt::Write as _;
         let length = self.path.len();
         for (at, item) in list.iter_mut().enumerate() {
             if item.is_null() {
                 *item = zero(items);
                 continue;
             }
-            // Writing to a String cannot fail.
-            let _ = write!(self.path, "[{at}]");
+            push_index(&mut self.path, at);
             self.typed(items, None, item, go_type)?;
             self.path.truncate(length);
         }
@@ -375,6 +377,26 @@ impl Decoder {
             format!("{}.{}", self.place_struct, self.place_fields.join("."))
         };
         DecodeError::Type { value, go_type, place }
+    }
+}
+
+/// Whether a struct's field is there once it is decoded: nulls are as if they were not given.
+fn stays(node: &Node, key: &str, value: &Value, unknown: Unknown) -> bool {
+    match node.property(key) {
+        None => unknown == Unknown::Keep,
+        Some(_) => !value.is_null(),
+    }
+}
+
+/// Appends `[at]`.
+fn push_index(path: &mut String, at: usize) {
+    use std::fmt::Write as _;
+    // Most lists are short, and formatting takes its time.
+    if let Some(digit) = u32::try_from(at).ok().and_then(|at| char::from_digit(at, 10)) {
+        path.extend(['[', digit, ']']);
+    } else {
+        // Writing to a String cannot fail.
+        let _ = write!(path, "[{at}]");
     }
 }
 

@@ -5,8 +5,6 @@
 //! integer), stops at the first value that it cannot, and words that its own way, without the place. Types that decode
 //! themselves are given the value as JSON.
 
-use std::fmt::Write as _;
-
 use serde_json::{Map, Number, Value};
 
 use super::{DecodeError, Decoder, Unknown, quantity, zero};
@@ -69,30 +67,30 @@ impl Converter {
 
     fn structure(&mut self, node: &'static Node, map: &mut Map<String, Value>) -> Step {
         let length = self.path.len();
-        let mut outcome = Ok(());
-        map.retain(|key, value| {
-            if outcome.is_err() {
-                return true;
-            }
+        // Nearly always nothing goes.
+        let mut goes = false;
+        for (key, value) in map.iter_mut() {
             if length > 0 {
                 self.path.push('.');
             }
             self.path.push_str(key);
-            let keep = match node.property(key) {
+            goes |= match node.property(key) {
                 None => {
                     self.unknown.push(format!("unknown field \"{}\"", self.path));
-                    false
+                    true
                 }
-                Some(_) if value.is_null() => false,
+                Some(_) if value.is_null() => true,
                 Some(property) => {
-                    outcome = self.typed(&property.node, None, value, property.go_type);
-                    !value.is_null() || property.node.resolve().kind == Kind::Raw
+                    self.typed(&property.node, None, value, property.go_type)?;
+                    value.is_null()
                 }
             };
             self.path.truncate(length);
-            keep
-        });
-        outcome
+        }
+        if goes {
+            map.retain(|key, value| super::stays(node, key, value, Unknown::Drop));
+        }
+        Ok(())
     }
 
     fn map(&mut self, values: &'static Node, map: &mut Map<String, Value>, go_type: Option<&'static str>) -> Step {
@@ -116,8 +114,7 @@ impl Converter {
                 *item = zero(items);
                 continue;
             }
-            // Writing to a String cannot fail.
-            let _ = write!(self.path, "[{at}]");
+            super::push_index(&mut self.path, at);
             self.typed(items, None, item, element)?;
             self.path.truncate(length);
         }
