@@ -90,8 +90,8 @@ struct Bind {
 }
 
 impl Change for Bind {
-    fn draft(&self, current: Option<&Value>) -> Result<Value, StatusError> {
-        let mut pod = current.cloned().unwrap_or_default();
+    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
+        let mut pod = current.map(|current| Value::clone(current)).unwrap_or_default();
         let refuse =
             |words: String| Err(StatusError::conflict(&GroupResource::new("", "pods/binding"), pod.name(), words));
         if pod.deletion_timestamp().is_some() {
@@ -190,8 +190,8 @@ struct Disrupt {
 }
 
 impl Change for Disrupt {
-    fn draft(&self, current: Option<&Value>) -> Result<Value, StatusError> {
-        let mut budget = current.cloned().unwrap_or_default();
+    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
+        let mut budget = current.map(|current| Value::clone(current)).unwrap_or_default();
         let number = |field: &str| budget.pointer(&format!("/status/{field}")).and_then(Value::as_i64).unwrap_or(0);
         if number("observedGeneration") < budget.generation() {
             return Err(StatusError::too_many_requests(

@@ -39,7 +39,7 @@ pub(crate) use options::OptionsObject;
 /// How a verb makes the draft. Objects are as the client sees them: in the request's version, through the request's view.
 pub(crate) trait Change: Send + Sync {
     /// The object that the client wants, given the one there is. Called once an attempt.
-    fn draft(&self, current: Option<&Value>) -> Result<Value, StatusError>;
+    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError>;
 
     /// Whether the object is made if there is none.
     fn may_create(&self) -> bool {
@@ -94,8 +94,8 @@ pub(crate) struct Write<'a> {
 enum Attempt {
     /// Store this; `as_stored`: the object of the request's version is what is stored, but for its resourceVersion.
     Put { object: Value, stored: Bytes, as_stored: bool },
-    /// Nothing changes.
-    NoOp(Value),
+    /// Nothing changes: what is there is what would be stored. `as_stored` as for [`Self::Put`].
+    NoOp { object: Arc<Value>, stored: Bytes, as_stored: bool },
     /// The last finalizer is gone: remove the object; the answer is this.
     Remove(Value),
     /// Dry run: this would have been the answer.
@@ -120,19 +120,22 @@ impl Write<'_> {
             if !matches!(attempt, Ok(Attempt::Put { .. })) {
                 std::mem::take(&mut claims).settle(self.registry, false).await;
             }
-            let attempt = match attempt {
-                Ok(Attempt::NoOp(_) | Attempt::DryRun(_)) | Err(_) if !fresh && self.was_cached(current.as_ref()) => {
-                    current = self.read_fresh().await?;
-                    continue;
-                }
-                attempt => attempt?,
-            };
+            if !matches!(attempt, Ok(Attempt::Put { .. } | Attempt::Remove(_)))
+                && let Some(cached) = current.as_ref().filter(|current| !current.is_fresh())
+                && let Some(newer) = self.overtaken(cached, &attempt).await?
+            {
+                current = newer;
+                continue;
+            }
+            let attempt = attempt?;
             let expected = current.as_ref().map_or(0, |current| current.revision);
             let key = self.key(&self.target.name);
             let outcome = match &attempt {
-                Attempt::NoOp(object) | Attempt::DryRun(object) => {
-                    return self.answer(object.clone(), current.is_none());
+                Attempt::NoOp { object, stored, as_stored } => {
+                    let stored = as_stored.then_some(&**stored);
+                    return self.answer_stored(object.clone(), stored, expected, false);
                 }
+                Attempt::DryRun(object) => return self.answer(object.clone(), current.is_none()),
                 Attempt::Put { object, stored, .. } => self.put(&key, expected, stored.clone(), object.name()).await?,
                 Attempt::Remove(_) => {
                     self.registry.backing().storage.compare_and_delete(key.as_bytes(), expected).await
@@ -152,15 +155,18 @@ impl Write<'_> {
                 Outcome::Done(revision) => {
                     self.registry.settle_authorization(&self.target.row, revision).await;
                     match attempt {
-                        Attempt::Put { object, stored, as_stored } => {
-                            let stored = as_stored.then_some(stored);
-                            return self.answer_stored(object, stored.as_deref(), revision, current.is_none());
+                        Attempt::Put { mut object, stored, as_stored } => {
+                            let stored = as_stored.then_some(&*stored);
+                            object.set_resource_version(&crate::store::itoa(revision));
+                            return self.answer_stored(object, stored, revision, current.is_none());
                         }
                         Attempt::Remove(object) => {
                             self.registry.ended(&self.target.row, &object).await;
                             return self.answer(object, false);
                         }
-                        Attempt::NoOp(object) | Attempt::DryRun(object) => return self.answer(object, false),
+                        // Neither has come this far.
+                        Attempt::NoOp { object, .. } => return self.answer(object, false),
+                        Attempt::DryRun(object) => return self.answer(object, false),
                     }
                 }
                 Outcome::Mismatch(got) => {
@@ -187,7 +193,7 @@ impl Write<'_> {
             if !matches!(attempt, Ok(Attempt::Put { .. })) {
                 std::mem::take(&mut claims).settle(self.registry, false).await;
             }
-            let (object, stored, as_stored) = match attempt? {
+            let (mut object, stored, as_stored) = match attempt? {
                 Attempt::Put { object, stored, as_stored } => (object, stored, as_stored),
                 Attempt::DryRun(object) => {
                     if let Some(error) = self.taken(&object).await? {
@@ -196,7 +202,8 @@ impl Write<'_> {
                     }
                     return self.answer(object, true);
                 }
-                Attempt::NoOp(object) | Attempt::Remove(object) => return self.answer(object, true),
+                Attempt::NoOp { object, .. } => return self.answer(object, true),
+                Attempt::Remove(object) => return self.answer(object, true),
             };
             if !matches!(object.resource_version(), "" | "0") {
                 claims.settle(self.registry, false).await;
@@ -222,8 +229,9 @@ impl Write<'_> {
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
                 Outcome::Done(revision) => {
                     self.registry.settle_authorization(&self.target.row, revision).await;
-                    let stored = as_stored.then_some(stored);
-                    return self.answer_stored(object, stored.as_deref(), revision, true);
+                    let stored = as_stored.then_some(&*stored);
+                    object.set_resource_version(&crate::store::itoa(revision));
+                    return self.answer_stored(object, stored, revision, true);
                 }
                 Outcome::Mismatch(got) => {
                     let there = self.current_of(got.kv).await?;
@@ -295,7 +303,7 @@ impl Write<'_> {
     ) -> Result<Attempt, StatusError> {
         let row = &self.target.row;
         let resource = row.group_resource();
-        let old = current.map(|current| &current.object);
+        let old = current.map(|current| &*current.object);
         if old.is_none() && !change.must_create() && !change.may_create() {
             return Err(StatusError::not_found(&resource, &self.target.name));
         }
@@ -312,7 +320,7 @@ impl Write<'_> {
         }
         let now = self.registry.now();
         let table = self.registry.table();
-        let shown = old.map(|old| self.view.show_to_write(old, &table, row)).transpose()?;
+        let shown = current.map(|current| self.view.show_to_write(&current.object, &table, row)).transpose()?;
         let mut draft = loop {
             let draft = change.draft(shown.as_ref());
             if !self.pending.settle(self.registry, row).await {
@@ -357,9 +365,9 @@ impl Write<'_> {
         let operation = if old.is_some() { Operation::Update } else { Operation::Create };
         let chain = self.registry.admission();
         if self.admits && chain.handles(operation) {
-            draft = self.admit(&chain, operation, draft, shown.as_ref()).await?;
+            draft = self.admit(&chain, operation, draft, shown.clone()).await?;
         }
-        self.check_escalation(&draft, shown.as_ref()).await?;
+        self.check_escalation(&draft, shown.as_deref()).await?;
         meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, true);
         if !keeps_owners {
             draft.metadata_mut().remove("managedFields");
@@ -397,7 +405,7 @@ impl Write<'_> {
             // Lent as it is where the client sees all of it.
             let whole = self.view.is_whole();
             let seen = if whole { std::mem::take(&mut object) } else { self.view.show(&object, row)? };
-            let mut attributes = self.attributes(operation, Some(seen), shown.map(Arc::new));
+            let mut attributes = self.attributes(operation, Some(seen), shown);
             let verdict = chain.validate(&attributes, &self.ctx.warnings).await;
             if whole {
                 object = attributes.object.take().unwrap_or_default();
@@ -435,9 +443,9 @@ impl Write<'_> {
         }
         object.set_resource_version(&version);
         if let Some(current) = current
-            && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && current.object == object))
+            && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && *current.object == object))
         {
-            return Ok(Attempt::NoOp(current.object.clone()));
+            return Ok(Attempt::NoOp { object: current.object.clone(), stored, as_stored });
         }
         if self.dry_run { Ok(Attempt::DryRun(object)) } else { Ok(Attempt::Put { object, stored, as_stored }) }
     }
@@ -455,10 +463,10 @@ impl Write<'_> {
         chain: &admission::Chain,
         operation: Operation,
         draft: Value,
-        shown: Option<&Value>,
+        shown: Option<Arc<Value>>,
     ) -> Result<Value, StatusError> {
         let owners = draft.managed_fields().to_vec();
-        let mut attributes = self.attributes(operation, Some(draft), shown.cloned().map(Arc::new));
+        let mut attributes = self.attributes(operation, Some(draft), shown);
         chain.admit(&mut attributes, &self.ctx.warnings).await?;
         let mut object = attributes.object.unwrap_or_default();
         if self.ctx.warnings.take_mutated() {
@@ -500,24 +508,23 @@ impl Write<'_> {
     /// The answer to a write that is done. `stored`: what is served of it but for the resourceVersion, where that is stored.
     fn answer_stored(
         &self,
-        mut object: Value,
+        object: impl Into<Arc<Value>>,
         stored: Option<&[u8]>,
         revision: Revision,
         created: bool,
     ) -> Result<Written, StatusError> {
-        object.set_resource_version(&crate::store::itoa(revision));
         if self.view.is_whole()
             && let Some(stored) = stored
             && let Ok(bytes) = self.store.serve(stored, revision)
         {
-            return Ok(Written { object: Served::new(bytes, Arc::new(object)), created });
+            return Ok(Written { object: Served::new(bytes, object.into()), created });
         }
         self.answer(object, created)
     }
 
-    fn answer(&self, object: Value, created: bool) -> Result<Written, StatusError> {
-        let shown = if self.view.is_whole() { object } else { self.view.show(&object, &self.target.row)? };
-        Ok(Written { object: Served::from_value(Arc::new(shown)), created })
+    fn answer(&self, object: impl Into<Arc<Value>>, created: bool) -> Result<Written, StatusError> {
+        let shown = self.view.show_shared(&object.into(), &self.target.row)?;
+        Ok(Written { object: Served::from_value(shown), created })
     }
 
     pub(crate) fn check_deadline(&self) -> Result<(), StatusError> {

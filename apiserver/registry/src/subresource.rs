@@ -1,5 +1,7 @@
 //! What a client sees of an object through a subresource, and how what it writes there gets back into the object.
 
+use std::sync::Arc;
+
 use apimachinery::gvk::GroupVersionKind;
 use apimachinery::{ObjectExt, StatusError};
 use serde_json::Value;
@@ -43,13 +45,19 @@ impl View {
         }
     }
 
+    /// [`Self::show`] of an object that is not copied where it is shown as it is.
+    pub fn show_shared(&self, object: &Arc<Value>, row: &Row) -> Result<Arc<Value>, StatusError> {
+        if self.is_whole() { Ok(object.clone()) } else { self.show(object, row).map(Arc::new) }
+    }
+
     /// What the client changes of `object`: as shown, with the owners of its fields.
-    pub fn show_to_write(&self, object: &Value, table: &Table, row: &Row) -> Result<Value, StatusError> {
-        let mut shown = self.show(object, row)?;
-        if !self.is_whole() {
-            shown.set_managed_fields(fieldmanager::of_parent(object, table, row));
+    pub fn show_to_write(&self, object: &Arc<Value>, table: &Table, row: &Row) -> Result<Arc<Value>, StatusError> {
+        if self.is_whole() {
+            return Ok(object.clone());
         }
-        Ok(shown)
+        let mut shown = self.show(object, row)?;
+        shown.set_managed_fields(fieldmanager::of_parent(object, table, row));
+        Ok(Arc::new(shown))
     }
 
     /// `object` with what the client wrote.

@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use structured_merge_diff::fieldpath::{Path, PathElement, Set};
 use structured_merge_diff::typed::{Duplicates, KeyFields};
-use structured_merge_diff::{ManagedFields, TypedValue, Updater};
+use structured_merge_diff::{ManagedFields, TypedValue, Updater, value};
 
 const TYPES: &str = "
 types:
@@ -210,6 +210,35 @@ proptest! {
         // Where all is gone a null is left, which has the path of the container.
         let kept = left.intersection(&set);
         prop_assert!(kept.is_empty(), "{} kept", kept);
+    }
+
+    #[test]
+    fn what_is_decided_early_is_what_merging_comes_to(
+        first in config(), second in config(), third in config(), left_out in 0..3_usize,
+    ) {
+        let types = types();
+        // The same in another order, and less of it.
+        let mut turned = first.clone();
+        for list in ["items", "set"] {
+            if let Some(items) = turned.get_mut(list).and_then(Value::as_array_mut) {
+                items.reverse();
+                items.truncate(left_out);
+            }
+        }
+        let (live, managers) = apply(&typed(&types, &json!({})), &typed(&types, &first), &ManagedFields::new(), "a");
+        let (live, managers) = apply(&live, &typed(&types, &second), &managers, "b");
+        for config in [&first, &second, &third, &turned] {
+            let config = typed(&types, config);
+            for manager in ["a", "b", "c"] {
+                let early = Updater::new(Same(vec![]));
+                let (object, after) =
+                    early.apply(&live, &config, &"v1".into(), managers.clone(), manager, true).unwrap();
+                let (whole, merged) = apply(&live, &config, &managers, manager);
+                prop_assert_eq!(&after, &merged);
+                prop_assert_eq!(object.is_none(), value::equals(whole.value(), live.value()), "{}", live.value());
+                prop_assert_eq!(&after[manager].set, &config.to_field_set().unwrap());
+            }
+        }
     }
 
     #[test]

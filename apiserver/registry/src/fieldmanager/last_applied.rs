@@ -30,9 +30,14 @@ pub(super) fn allowed_conflicts(writer: &Writer<'_>, types: &Types<'_>, live: Op
     fields.difference(&comparison.modified).difference(&comparison.added).difference(&comparison.removed)
 }
 
+/// Whether the object has the annotation, and the manager is to keep it true.
+pub(super) fn is_kept(manager: &str, object: &Value) -> bool {
+    manager == KUBECTL && object.annotation(ANNOTATION).is_some_and(|text| !text.is_empty())
+}
+
 /// Keeps the annotation true where the object has it.
 pub(super) fn refresh(manager: &str, config: &Value, object: &mut Value) {
-    if manager != KUBECTL || object.annotation(ANNOTATION).is_none_or(str::is_empty) {
+    if !is_kept(manager, object) {
         return;
     }
     let mut config = config.clone();

@@ -1,10 +1,11 @@
 //! `metadata.managedFields` in both forms: as written in objects, and as structured-merge-diff works with it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use structured_merge_diff::{ManagedFields, Set, VersionedSet};
 
 /// How a manager writes.
@@ -12,6 +13,15 @@ use structured_merge_diff::{ManagedFields, Set, VersionedSet};
 pub(super) enum Operation {
     Apply,
     Update,
+}
+
+impl Operation {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Apply => "Apply",
+            Self::Update => "Update",
+        }
+    }
 }
 
 /// What tells managers apart. One that applies is the same in all versions.
@@ -44,19 +54,28 @@ impl Identity {
 
 /// Managers, what they own and when they last wrote.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Managed {
+pub(crate) struct Managed<'a> {
     pub fields: ManagedFields,
     /// In `metav1.Time`'s form, which sorts as time does.
     pub times: BTreeMap<String, String>,
+    /// The entries that were read and would be written so again, had nothing changed.
+    read: BTreeMap<String, Read<'a>>,
 }
 
-impl Managed {
+/// An entry and what was read of it.
+#[derive(Clone, Debug)]
+struct Read<'a> {
+    entry: &'a Value,
+    fields: VersionedSet,
+}
+
+impl<'a> Managed<'a> {
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
     /// Reads the entries of an object.
-    pub fn decode(entries: &[Value]) -> Result<Self, String> {
+    pub fn decode(entries: &'a [Value]) -> Result<Self, String> {
         let mut managed = Self::default();
         for (at, entry) in entries.iter().enumerate() {
             let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -73,9 +92,9 @@ impl Managed {
                 "" => return Err(format!("missing fieldsType in managed fields entry {at}")),
                 other => return Err(format!("invalid fieldsType \"{other}\" in managed fields entry {at}")),
             }
-            let set = match entry.get("fieldsV1") {
-                None | Some(Value::Null) => Set::new(),
-                Some(fields) => Set::deserialize(fields).map_err(|error| format!("error decoding set: {error}"))?,
+            let (set, canonical) = match entry.get("fieldsV1") {
+                None | Some(Value::Null) => (Set::new(), false),
+                Some(fields) => Set::from_fields(fields).map_err(|error| format!("error decoding set: {error}"))?,
             };
             let identity = Identity {
                 manager: text("manager").into(),
@@ -87,31 +106,51 @@ impl Managed {
             if !text("time").is_empty() {
                 managed.times.insert(id.clone(), text("time").into());
             }
-            managed.fields.insert(id, VersionedSet::new(set, text("apiVersion"), operation == Operation::Apply));
+            let fields = VersionedSet::new(set, text("apiVersion"), operation == Operation::Apply);
+            // What is empty is not written.
+            let said = ["manager", "subresource", "time"].iter().filter(|field| !text(field).is_empty()).count();
+            let said = said + ["operation", "apiVersion", "fieldsType", "fieldsV1"].len();
+            if canonical && entry.as_object().is_some_and(|fields| fields.len() == said) {
+                managed.read.insert(id.clone(), Read { entry, fields: fields.clone() });
+            } else {
+                managed.read.remove(&id);
+            }
+            managed.fields.insert(id, fields);
         }
         Ok(managed)
     }
 
-    /// The entries, in upstream's order: applies first, then by time, manager, version and subresource.
-    pub fn encode(&self) -> Vec<Value> {
-        let mut entries: Vec<(Identity, &str, Value)> = Vec::with_capacity(self.fields.len());
-        for (id, set) in &self.fields {
+    /// The entries, in upstream's order: applies first, then by time, manager, version and subresource. Those that did not
+    /// change are the ones that were read.
+    pub fn encode(&self) -> Vec<Cow<'a, Value>> {
+        let mut entries: Vec<(Identity, &str, Cow<'a, Value>)> = Vec::with_capacity(self.fields.len());
+        for (id, fields) in &self.fields {
             let Some(mut identity) = Identity::decode(id) else { continue };
-            identity.api_version = set.api_version.as_str().to_owned();
-            if set.applied {
+            identity.api_version = fields.api_version.as_str().to_owned();
+            if fields.applied {
                 identity.operation = Operation::Apply;
             }
-            let fields = set.set.to_json().ok().and_then(|json| apimachinery::json::parse(&json).ok());
             let time = self.times.get(id).map_or("", String::as_str);
-            entries.push((identity, time, fields.unwrap_or_else(|| json!({}))));
-        }
-        entries.sort_by(|(a, a_time, _), (b, b_time, _)| {
-            let key = |identity: &Identity| {
-                (identity.manager.clone(), identity.api_version.clone(), identity.subresource.clone())
+            let read = self.read.get(id).filter(|read| read.fields == *fields).map(|read| read.entry);
+            let entry = match read {
+                Some(read) if read.get("time").and_then(Value::as_str).unwrap_or_default() == time => {
+                    Cow::Borrowed(read)
+                }
+                Some(read) => Cow::Owned(entry(&identity, time, read["fieldsV1"].clone())),
+                None => Cow::Owned(entry(&identity, time, fields.set.to_value())),
             };
-            (a.operation, a_time, key(a)).cmp(&(b.operation, b_time, key(b)))
-        });
-        entries.into_iter().map(|(identity, time, fields)| entry(&identity, time, fields)).collect()
+            entries.push((identity, time, entry));
+        }
+        fn place<'i>(identity: &'i Identity, time: &'i str) -> (Operation, &'i str, [&'i str; 3]) {
+            (identity.operation, time, [&identity.manager, &identity.api_version, &identity.subresource])
+        }
+        entries.sort_by(|(a, a_time, _), (b, b_time, _)| place(a, a_time).cmp(&place(b, b_time)));
+        entries.into_iter().map(|(_, _, entry)| entry).collect()
+    }
+
+    /// [`Self::encode`], copied.
+    pub fn to_entries(&self) -> Vec<Value> {
+        self.encode().into_iter().map(Cow::into_owned).collect()
     }
 }
 
@@ -124,13 +163,17 @@ pub(crate) fn check(entries: &[Value]) -> Result<(), String> {
 }
 
 fn entry(identity: &Identity, time: &str, fields: Value) -> Value {
-    let mut entry = serde_json::to_value(identity).unwrap_or_default();
-    if !time.is_empty() {
-        entry["time"] = time.into();
-    }
-    entry["fieldsType"] = "FieldsV1".into();
-    entry["fieldsV1"] = fields;
-    entry
+    let Identity { manager, operation, api_version, subresource } = identity;
+    let texts = [
+        ("manager", manager.as_str()),
+        ("operation", operation.as_str()),
+        ("apiVersion", api_version),
+        ("subresource", subresource),
+        ("time", time),
+        ("fieldsType", "FieldsV1"),
+    ];
+    let texts = texts.into_iter().filter(|(_, text)| !text.is_empty()).map(|(name, text)| (name, text.into()));
+    texts.chain([("fieldsV1", fields)]).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// A manager as conflicts name it.

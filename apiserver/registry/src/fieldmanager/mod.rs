@@ -10,7 +10,9 @@ mod scale;
 mod times;
 mod types;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use apimachinery::status::StatusCause;
 use apimachinery::{ObjectExt, StatusError};
@@ -68,23 +70,23 @@ impl Writer<'_> {
     fn updater<'t>(&self, types: &'t Types<'t>) -> Updater<&'t Types<'t>> {
         let filter = reset::filter(self.row, self.subresource);
         let ignore = filter.map(|filter| BTreeMap::from([(self.api_version(), filter)])).unwrap_or_default();
-        Updater::new(types).with_ignore(ignore)
+        Updater::new(types).with_ignore(ignore).with_unowned(managed::system_fields().clone())
     }
 }
 
 /// Sets the managedFields of `new` for an update by the writer. `live` is what is there. Never fails: what cannot be tracked
 /// is left without owners.
-pub(crate) fn update(writer: &Writer<'_>, live: Option<&Value>, new: &mut Value) {
-    let sent = new.managed_fields().to_vec();
+pub(crate) fn update(writer: &Writer<'_>, live: Option<&Arc<Value>>, new: &mut Value) {
     let of_live = live.map(|live| live.managed_fields()).unwrap_or_default();
     let reset = is_reset(new);
-    new.metadata_mut().remove("managedFields");
+    let sent = new.metadata_mut().remove("managedFields");
+    let sent = sent.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let managed = if !writer.subresource.is_empty() {
         Managed::decode(of_live).unwrap_or_default()
     } else if reset {
         Managed::default()
     } else {
-        match Managed::decode(&sent) {
+        match Managed::decode(sent) {
             Ok(managed) if !managed.is_empty() => managed,
             _ => Managed::decode(of_live).unwrap_or_default(),
         }
@@ -93,8 +95,15 @@ pub(crate) fn update(writer: &Writer<'_>, live: Option<&Value>, new: &mut Value)
     if live.is_some() && managed.is_empty() {
         return;
     }
-    match updated(writer, live, new, managed) {
-        Ok(managed) => new.set_managed_fields(managed.encode()),
+    let id = writer.identity(Operation::Update).encode();
+    let shared = Arc::new(std::mem::take(new));
+    let outcome = track(writer, live, &shared, managed, &id);
+    *new = Arc::unwrap_or_clone(shared);
+    match outcome {
+        Ok(mut managed) => {
+            cap(&mut managed);
+            new.set_managed_fields(managed.to_entries());
+        }
         Err(error) => {
             // What does not fit its type is refused by validation, a little later.
             tracing::debug!(%error, kind = %writer.row.kind, "the owners of an object's fields cannot be updated");
@@ -102,43 +111,46 @@ pub(crate) fn update(writer: &Writer<'_>, live: Option<&Value>, new: &mut Value)
     }
 }
 
-fn updated(writer: &Writer<'_>, live: Option<&Value>, new: &Value, managed: Managed) -> Result<Managed, String> {
-    let id = writer.identity(Operation::Update).encode();
-    let mut managed = track(writer, live, new, managed, &id)?;
-    cap(&mut managed);
-    Ok(managed)
-}
-
-/// What an update from `live` to `new` gives the manager `id`.
-fn track(
+/// What an update from `live` to `new` gives the manager `id`. The owners in `live` itself are nobody's.
+fn track<'a>(
     writer: &Writer<'_>,
-    live: Option<&Value>,
-    new: &Value,
-    managed: Managed,
+    live: Option<&Arc<Value>>,
+    new: &Arc<Value>,
+    managed: Managed<'a>,
     id: &str,
-) -> Result<Managed, String> {
+) -> Result<Managed<'a>, String> {
     let types = Types::of(writer);
     let live = match live {
-        Some(live) => types.stored(without_managed_fields(live)),
+        Some(live) => types.stored(live.clone()),
         None => types.stored(types.zero()),
     };
     let live = live.map_err(|error| format!("failed to convert live object to smd typed: {error}"))?;
     let new =
         types.stored(new.clone()).map_err(|error| format!("failed to convert new object to smd typed: {error}"))?;
-    let Managed { fields, mut times } = managed;
+    let mut managed = managed;
+    let fields = std::mem::take(&mut managed.fields);
     let mut fields = writer
         .updater(&types)
         .update(&live, &new, &writer.api_version(), fields, CURRENT)
         .map_err(|error| format!("failed to update ManagedFields: {error}"))?;
-    if let Some(changed) = fields.remove(CURRENT).and_then(strip) {
+    if let Some(changed) = fields.remove(CURRENT) {
         let set = match fields.get(id) {
             Some(earlier) => changed.set.union(&earlier.set),
             None => changed.set,
         };
         fields.insert(id.to_owned(), VersionedSet::new(set, changed.api_version, false));
-        times.insert(id.to_owned(), writer.now.to_owned());
+        managed.times.insert(id.to_owned(), writer.now.to_owned());
     }
-    Ok(Managed { fields, times })
+    managed.fields = fields;
+    Ok(managed)
+}
+
+/// What comes of an apply.
+pub(crate) enum Outcome {
+    /// The live object, owners included.
+    Unchanged,
+    /// Another.
+    Changed(Value),
 }
 
 /// The object after the writer applies `config` to `live`.
@@ -148,12 +160,13 @@ fn track(
 /// upstream's words for one that does not fit the kind's type.
 pub(crate) fn apply(
     writer: &Writer<'_>,
-    live: Option<&Value>,
-    config: Value,
+    live: Option<&Arc<Value>>,
+    config: &Arc<Value>,
     force: bool,
-) -> Result<Value, StatusError> {
+) -> Result<Outcome, StatusError> {
     let types = Types::of(writer);
-    let mut managed = Managed::decode(live.map(|live| live.managed_fields()).unwrap_or_default())
+    let entries = live.map(|live| live.managed_fields()).unwrap_or_default();
+    let mut managed = Managed::decode(entries)
         .map_err(|error| StatusError::unstructured(format!("failed to decode managed fields: {error}")))?;
     let sent = config.gvk().map_err(|error| StatusError::bad_request(error.to_string()))?;
     if sent != writer.view.kind(writer.row) {
@@ -161,7 +174,7 @@ pub(crate) fn apply(
     }
     if let (Some(live), true) = (live, managed.is_empty()) {
         let id = Identity { manager: BEFORE_FIRST_APPLY.into(), ..writer.identity(Operation::Update) }.encode();
-        managed = track(writer, None, &without_managed_fields(live), managed, &id).map_err(|error| {
+        managed = track(writer, None, &Arc::new(without_managed_fields(live)), managed, &id).map_err(|error| {
             StatusError::unstructured(format!("failed to create manager for existing fields: {error}"))
         })?;
     }
@@ -169,22 +182,33 @@ pub(crate) fn apply(
     if owners.is_some_and(|entries| entries.iter().all(Value::is_object)) {
         return Err(StatusError::bad_request("metadata.managedFields must be nil"));
     }
-    let base = live.map_or_else(|| types.zero(), without_managed_fields);
-    let (object, managed) = match applied(writer, &types, &base, &config, managed.clone(), force) {
+    let base = live.cloned().unwrap_or_else(|| Arc::new(types.zero()));
+    let (object, managed) = match applied(writer, &types, &base, config, managed.clone(), force) {
         Err(Failure::Conflicts(conflicts)) => {
-            let allowed = last_applied::allowed_conflicts(writer, &types, live);
+            let allowed = last_applied::allowed_conflicts(writer, &types, live.map(|live| &**live));
             let left: Vec<_> = conflicts.iter().filter(|conflict| !allowed.has(&conflict.path)).cloned().collect();
             if !left.is_empty() {
                 return Err(conflict(&Conflicts(left)));
             }
-            applied(writer, &types, &base, &config, managed, true).map_err(Failure::into_status)?
+            applied(writer, &types, &base, config, managed, true).map_err(Failure::into_status)?
         }
         outcome => outcome.map_err(Failure::into_status)?,
     };
-    let mut object = object.unwrap_or(base);
-    last_applied::refresh(writer.manager, &config, &mut object);
-    object.set_managed_fields(managed.encode());
-    Ok(object)
+    let encoded = managed.encode();
+    let kept = |(new, old): (&Cow<'_, Value>, &Value)| matches!(new, Cow::Borrowed(new) if std::ptr::eq(*new, old));
+    if object.is_none()
+        && live.is_some()
+        && !last_applied::is_kept(writer.manager, &base)
+        && encoded.len() == entries.len()
+        && encoded.iter().zip(entries).all(kept)
+    {
+        return Ok(Outcome::Unchanged);
+    }
+    let owners = encoded.into_iter().map(Cow::into_owned).collect();
+    let mut object = object.unwrap_or_else(|| Value::clone(&base));
+    last_applied::refresh(writer.manager, config, &mut object);
+    object.set_managed_fields(owners);
+    Ok(Outcome::Changed(object))
 }
 
 /// Why an apply fails.
@@ -202,14 +226,14 @@ impl Failure {
     }
 }
 
-fn applied(
+fn applied<'a>(
     writer: &Writer<'_>,
     types: &Types<'_>,
-    live: &Value,
-    config: &Value,
-    managed: Managed,
+    live: &Arc<Value>,
+    config: &Arc<Value>,
+    managed: Managed<'a>,
     force: bool,
-) -> Result<(Option<Value>, Managed), Failure> {
+) -> Result<(Option<Value>, Managed<'a>), Failure> {
     let words = |what: &str, error: String| {
         Failure::Other(StatusError::unstructured(format!(
             "failed to create typed {what} object ({}/{}; {}): {error}",
@@ -221,29 +245,22 @@ fn applied(
     let typed = types.applied(config.clone()).map_err(|error| words("patch", error))?;
     let live = types.stored(live.clone()).map_err(|error| words("live", error))?;
     let id = writer.identity(Operation::Apply).encode();
-    let Managed { fields, mut times } = managed;
+    let mut managed = managed;
+    let fields = std::mem::take(&mut managed.fields);
     let updater = writer.updater(types);
-    let (object, mut fields) = match updater.apply(&live, &typed, &writer.api_version(), fields, &id, force) {
+    let (object, fields) = match updater.apply(&live, &typed, &writer.api_version(), fields, &id, force) {
         Err(Error::Conflicts(conflicts)) => return Err(Failure::Conflicts(conflicts)),
         outcome => outcome.map_err(|error| Failure::Other(StatusError::unstructured(error.to_string())))?,
     };
-    if let Some(own) = fields.remove(&id).and_then(strip) {
-        fields.insert(id.clone(), own);
-    }
+    managed.fields = fields;
     if object.is_some() {
-        times.insert(id, writer.now.to_owned());
+        managed.times.insert(id, writer.now.to_owned());
     }
-    Ok((object.map(|object| object.into_value()), Managed { fields, times }))
-}
-
-/// Takes out what nobody owns: the object's type and identity.
-fn strip(set: VersionedSet) -> Option<VersionedSet> {
-    let stripped = set.set.difference(managed::system_fields());
-    (!stripped.is_empty()).then_some(VersionedSet { set: stripped, ..set })
+    Ok((object.map(|object| object.into_value()), managed))
 }
 
 /// Merges the oldest managers of updates, version by version, until there are few enough.
-fn cap(managed: &mut Managed) {
+fn cap(managed: &mut Managed<'_>) {
     let mut updaters: Vec<String> =
         managed.fields.iter().filter(|(_, set)| !set.applied).map(|(id, _)| id.clone()).collect();
     if updaters.len() <= MAX_UPDATE_MANAGERS {

@@ -24,7 +24,7 @@ pub(crate) fn of_parent(object: &Value, table: &Table, row: &Row) -> Vec<Value> 
             shown.times.extend(managed.times.get(id).map(|time| (id.clone(), time.clone())));
         }
     }
-    shown.encode()
+    shown.to_entries()
 }
 
 /// The object's entries after a write of its scale left the scale with `scale`'s. Upstream takes all times from the object's,
@@ -57,7 +57,7 @@ pub(crate) fn into_parent(object: &Value, scale: &Value, table: &Table, row: &Ro
         }
     }
     merged.times = managed.times;
-    merged.encode()
+    merged.to_entries()
 }
 
 fn only(path: &Path) -> Set {

@@ -1,5 +1,7 @@
 //! Objects with their types, and their conversion between the versions in which managers wrote.
 
+use std::sync::Arc;
+
 use apimachinery::{GroupVersionKind, ObjectExt};
 use schema::Schema;
 use serde_json::{Value, json};
@@ -42,12 +44,12 @@ impl<'a> Types<'a> {
     }
 
     /// An object that is or will be stored. It may hold duplicates.
-    pub fn stored(&self, object: Value) -> Result<TypedValue, String> {
+    pub fn stored(&self, object: impl Into<Arc<Value>>) -> Result<TypedValue, String> {
         typed(self.schema.as_ref(), object, Duplicates::Allow)
     }
 
     /// A configuration that is applied.
-    pub fn applied(&self, object: Value) -> Result<TypedValue, String> {
+    pub fn applied(&self, object: impl Into<Arc<Value>>) -> Result<TypedValue, String> {
         typed(self.schema.as_ref(), object, Duplicates::Reject)
     }
 
@@ -59,7 +61,7 @@ impl<'a> Types<'a> {
     }
 }
 
-fn typed(schema: Option<&Schema>, object: Value, duplicates: Duplicates) -> Result<TypedValue, String> {
+fn typed(schema: Option<&Schema>, object: impl Into<Arc<Value>>, duplicates: Duplicates) -> Result<TypedValue, String> {
     match schema {
         Some(schema) => {
             let merge = schema.merge_type();

@@ -1,18 +1,20 @@
 //! The object there is: from the cache for a first attempt, from the store where it counts.
 
+use std::sync::Arc;
+
 use apimachinery::StatusError;
 use bytes::Bytes;
 use serde_json::Value;
-use storage::Revision;
+use storage::{KeyValue, Revision};
 
-use super::Write;
+use super::{Attempt, Write};
 use crate::conversion::Stored;
 use crate::storage_error;
 
 /// The object there is.
 pub(crate) struct Current {
     /// In the version of the request.
-    pub object: Value,
+    pub object: Arc<Value>,
     pub revision: Revision,
     /// What is stored, byte for byte; `None` if the object comes from the cache.
     pub stored: Option<Bytes>,
@@ -38,8 +40,7 @@ impl Write<'_> {
                 && let Some(entry) = got.entry
             {
                 let served = self.registry.serve(Stored::of(&entry), &self.target.row).await?;
-                let object = Value::clone(&*served.value()?);
-                return Ok(Some(Current { object, revision: entry.revision(), stored: None }));
+                return Ok(Some(Current { object: served.value()?, revision: entry.revision(), stored: None }));
             }
         }
         self.read_fresh().await
@@ -47,19 +48,37 @@ impl Write<'_> {
 
     /// What the store says.
     pub(crate) async fn read_fresh(&self) -> Result<Option<Current>, StatusError> {
+        self.current_of(self.read_stored().await?).await
+    }
+
+    /// What the store has.
+    pub(super) async fn read_stored(&self) -> Result<Option<KeyValue>, StatusError> {
         let key = self.key(&self.target.name);
         let got = self.registry.backing().storage.get(key.as_bytes()).await;
-        self.current_of(got.map_err(|error| storage_error::write(&error, self.target, "get"))?.kv).await
+        Ok(got.map_err(|error| storage_error::write(&error, self.target, "get"))?.kv)
     }
 
-    pub(super) fn was_cached(&self, current: Option<&Current>) -> bool {
-        current.is_some_and(|current| !current.is_fresh())
+    /// What the store has if an attempt that was made from the cache and writes nothing does not stand: the cache was behind,
+    /// or what is there is not, byte for byte, what would be stored. `None` if it stands: it would come to the same again.
+    pub(super) async fn overtaken(
+        &self,
+        current: &Current,
+        attempt: &Result<Attempt, StatusError>,
+    ) -> Result<Option<Option<Current>>, StatusError> {
+        let kv = self.read_stored().await?;
+        let same = match (&kv, attempt) {
+            (Some(kv), _) if kv.mod_revision != current.revision => false,
+            (Some(kv), Ok(Attempt::NoOp { stored, .. })) => kv.value == *stored,
+            (Some(_), _) => true,
+            (None, _) => false,
+        };
+        if same { Ok(None) } else { self.current_of(kv).await.map(Some) }
     }
 
-    pub(crate) async fn current_of(&self, kv: Option<storage::KeyValue>) -> Result<Option<Current>, StatusError> {
+    pub(crate) async fn current_of(&self, kv: Option<KeyValue>) -> Result<Option<Current>, StatusError> {
         let Some(kv) = kv else { return Ok(None) };
         let object = self.store.decode(&kv.value, kv.mod_revision)?;
-        let object = self.registry.to_row(object, &self.target.row).await?;
+        let object = Arc::new(self.registry.to_row(object, &self.target.row).await?);
         Ok(Some(Current { object, revision: kv.mod_revision, stored: Some(kv.value) }))
     }
 }

@@ -1,5 +1,7 @@
 //! create: POST to a collection, or to a subresource that acts.
 
+use std::sync::Arc;
+
 use apimachinery::StatusError;
 use apimachinery::gvk::GroupVersionKind;
 use serde_json::Value;
@@ -16,7 +18,7 @@ use crate::{RequestContext, Target, acting};
 struct New(Value);
 
 impl Change for New {
-    fn draft(&self, _current: Option<&Value>) -> Result<Value, StatusError> {
+    fn draft(&self, _current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
         Ok(self.0.clone())
     }
 

@@ -105,10 +105,10 @@ impl Registry {
             check(&preconditions, &current.object, &target.row)?;
             let step = if marked { Step::Remove } else { plan(&target.row, &current, options, self)? };
             if matches!(step, Step::Nothing) {
-                return Ok((current.object, false));
+                return Ok((Arc::unwrap_or_clone(current.object), false));
             }
             if !marked {
-                self.admit_delete(ctx, target, &current.object, options).await?;
+                self.admit_delete(ctx, target, current.object.clone(), options).await?;
             }
             let key = write.key(&target.name);
             let storage = &self.backing().storage;
@@ -127,7 +127,7 @@ impl Registry {
                             .await
                     }
                 }
-                _ if options.dry_run => return Ok((current.object, true)),
+                _ if options.dry_run => return Ok((Arc::unwrap_or_clone(current.object), true)),
                 _ => storage.compare_and_delete(key.as_bytes(), current.revision).await,
             };
             match (outcome.map_err(|error| storage_error::write(&error, target, "delete"))?, step) {
@@ -138,11 +138,11 @@ impl Registry {
                     }
                     preconditions.resource_version = None;
                     marked = true;
-                    current = Current { object, revision, stored: current.stored };
+                    current = Current { object: Arc::new(object), revision, stored: current.stored };
                 }
                 (Outcome::Done(revision), _) => {
                     self.settle_authorization(&target.row, revision).await;
-                    let mut object = current.object;
+                    let mut object = Arc::unwrap_or_clone(current.object);
                     object.set_resource_version(&crate::store::itoa(revision));
                     self.ended(&target.row, &object).await;
                     return Ok((object, true));
@@ -153,7 +153,7 @@ impl Registry {
                         current = now;
                     }
                     // Somebody else removed what this request had marked: that is what was wanted.
-                    None if marked => return Ok((current.object, true)),
+                    None if marked => return Ok((Arc::unwrap_or_clone(current.object), true)),
                     None => return Err(not_found()),
                 },
             }
@@ -165,7 +165,7 @@ impl Registry {
         &self,
         ctx: &RequestContext,
         target: &Target,
-        object: &Value,
+        object: Arc<Value>,
         options: &DeleteOptions,
     ) -> Result<(), StatusError> {
         let chain = self.admission();
@@ -182,7 +182,7 @@ impl Registry {
             namespace: if is_namespace { target.name.clone() } else { target.namespace.clone() },
             name: target.name.clone(),
             object: None,
-            old_object: Some(Arc::new(object.clone())),
+            old_object: Some(object),
             options: options_object(options),
             dry_run: options.dry_run,
             user: ctx.user.clone(),
@@ -193,7 +193,7 @@ impl Registry {
 }
 
 fn plan(row: &Arc<Row>, current: &Current, options: &DeleteOptions, registry: &Registry) -> Result<Step, StatusError> {
-    let mut object = current.object.clone();
+    let mut object = Value::clone(&current.object);
     let now = registry.timestamp();
     let requested = options.grace_period_seconds.map(|seconds| if seconds < 0 { 1 } else { seconds });
     let mut graceful: Option<i64> = None;

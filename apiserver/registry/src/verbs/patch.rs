@@ -15,7 +15,7 @@ use super::patch_origin;
 use crate::context::Warnings;
 use crate::conversion::Pending;
 use crate::decode::{Expected, no_internal_kind, not_converted};
-use crate::fieldmanager::{self, Writer};
+use crate::fieldmanager::{self, Outcome, Writer};
 use crate::options::{FieldValidation, Patch, PatchOptions, Preconditions};
 use crate::pipeline::{Change, OptionsObject, Write};
 use crate::registry::Registry;
@@ -103,7 +103,7 @@ fn take_fields(object: &mut Value) -> Vec<String> {
 }
 
 impl Change for Patched<'_> {
-    fn draft(&self, current: Option<&Value>) -> Result<Value, StatusError> {
+    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
         let Some(current) = current else { return Err(StatusError::internal("nothing to patch")) };
         let document = self.document()?;
         let mut object = self.apply(current, &document.value)?;
@@ -154,7 +154,7 @@ impl Change for Patched<'_> {
 
 /// A configuration that is applied.
 struct Applied<'a> {
-    config: Value,
+    config: Arc<Value>,
     /// Strict decoding errors of the configuration: upstream looks for them once it is applied.
     strict_errors: Vec<String>,
     validation: FieldValidation,
@@ -171,7 +171,7 @@ struct Applied<'a> {
 }
 
 impl Change for Applied<'_> {
-    fn draft(&self, current: Option<&Value>) -> Result<Value, StatusError> {
+    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
         let writer = Writer {
             table: &self.table,
             row: self.row,
@@ -181,7 +181,10 @@ impl Change for Applied<'_> {
             now: &self.now,
             pending: &self.pending,
         };
-        let mut object = fieldmanager::apply(&writer, current, self.config.clone(), self.force)?;
+        let mut object = match fieldmanager::apply(&writer, current, &self.config, self.force)? {
+            Outcome::Changed(object) => object,
+            Outcome::Unchanged => current.map(|current| Value::clone(current)).unwrap_or_default(),
+        };
         let expected =
             if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
         expected.shape_untyped(&mut object).map_err(|error| {
@@ -257,7 +260,7 @@ impl Registry {
         match patch {
             Patch::Apply(body) => {
                 let change = Applied {
-                    config: applied_body(body.value)?,
+                    config: Arc::new(applied_body(body.value)?),
                     strict_errors: body.strict_errors,
                     validation: options.field_validation,
                     warnings: &ctx.warnings,

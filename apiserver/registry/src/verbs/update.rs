@@ -1,5 +1,7 @@
 //! update: PUT of an object, its status, scale or another part.
 
+use std::sync::Arc;
+
 use apimachinery::{ObjectExt, StatusError};
 use serde_json::Value;
 
@@ -20,7 +22,7 @@ struct Replacement {
 }
 
 impl Change for Replacement {
-    fn draft(&self, _current: Option<&Value>) -> Result<Value, StatusError> {
+    fn draft(&self, _current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
         Ok(self.object.clone())
     }
 

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::Value;
 use serde_json::ser::{CharEscape, Formatter};
+use serde_json::{Map as Object, Value};
 use thiserror::Error;
 
 use super::{KeyField, PathElement, Set};
@@ -90,7 +90,7 @@ impl FromStr for PathElement {
                 Ok(Self::Value(Arc::new(value)))
             }
             b'k' => {
-                let fields: Option<serde_json::Map<String, Value>> =
+                let fields: Option<Object<String, Value>> =
                     serde_json::from_str(content).map_err(PathElementError::Json)?;
                 let fields = fields.unwrap_or_default().into_iter().map(|(name, mut value)| {
                     numbers_as_floats(&mut value);
@@ -131,6 +131,25 @@ impl Set {
         Ok(out)
     }
 
+    /// The FieldsV1 as a value.
+    pub fn to_value(&self) -> Value {
+        Node { set: self, is_member: false }.to_value()
+    }
+
+    /// Reads FieldsV1; answers, too, whether [`Set::to_value`] gives the same value again.
+    ///
+    /// # Errors
+    /// As of [`Set::from_json`].
+    pub fn from_fields(fields: &Value) -> serde_json::Result<(Self, bool)> {
+        // The whole object is no member, whatever it says of itself.
+        let mut canonical = fields.get(".").is_none();
+        match read_plain(fields, &mut canonical) {
+            Some((set, _)) => Ok((set, canonical)),
+            // What is out of the ordinary is left to the decoder, which has the words for it.
+            None => Ok((Self::deserialize(fields)?, false)),
+        }
+    }
+
     /// Reads FieldsV1 JSON. Keys may come in any order.
     ///
     /// # Errors
@@ -169,19 +188,20 @@ struct Node<'a> {
     is_member: bool,
 }
 
-impl Serialize for Node<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        static EMPTY: Set = Set { members: Vec::new(), children: Vec::new() };
-        let mut map = serializer.serialize_map(None)?;
-        if self.is_member && !(self.set.members.is_empty() && self.set.children.is_empty()) {
-            map.serialize_entry(".", &Node { set: &EMPTY, is_member: true })?;
-        }
-        let mut key = String::new();
+impl<'a> Node<'a> {
+    /// Whether the node says of itself that it is a member: one with nothing below it need not.
+    fn names_itself(&self) -> bool {
+        self.is_member && !self.set.is_bare()
+    }
+
+    /// The nodes one step below, in order.
+    fn steps(&self) -> impl Iterator<Item = (&'a PathElement, Node<'a>)> {
+        static EMPTY: Set = Set::EMPTY;
         let mut members = self.set.members.iter().peekable();
         let mut children = self.set.children.iter().peekable();
-        loop {
+        std::iter::from_fn(move || {
             let (element, below, is_member) = match (members.peek(), children.peek()) {
-                (None, None) => break,
+                (None, None) => return None,
                 (Some(&member), None) => (member, None, true),
                 (None, Some(&(child, set))) => (child, Some(set), false),
                 (Some(&member), Some(&(child, set))) => match member.cmp(child) {
@@ -196,12 +216,64 @@ impl Serialize for Node<'_> {
             if below.is_some() {
                 children.next();
             }
+            Some((element, Node { set: below.map_or(&EMPTY, |set| set), is_member }))
+        })
+    }
+
+    fn to_value(&self) -> Value {
+        let itself = self.names_itself().then(|| (".".to_owned(), Value::Object(Object::new())));
+        let below = self.steps().map(|(element, node)| {
+            let mut key = String::new();
+            element.serialize_into(&mut key);
+            (key, node.to_value())
+        });
+        Value::Object(itself.into_iter().chain(below).collect())
+    }
+}
+
+impl Serialize for Node<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        static EMPTY: Set = Set::EMPTY;
+        let mut map = serializer.serialize_map(None)?;
+        if self.names_itself() {
+            map.serialize_entry(".", &Node { set: &EMPTY, is_member: true })?;
+        }
+        let mut key = String::new();
+        for (element, node) in self.steps() {
             key.clear();
             element.serialize_into(&mut key);
-            map.serialize_entry(&key, &Node { set: below.map_or(&EMPTY, |set| set), is_member })?;
+            map.serialize_entry(&key, &node)?;
         }
         map.end()
     }
+}
+
+/// Reads an object into the set below a path and whether that path is a member. `None` for what is no object of path elements;
+/// `canonical` becomes false where the same would be written otherwise.
+fn read_plain(fields: &Value, canonical: &mut bool) -> Option<(Set, bool)> {
+    let object = fields.as_object()?;
+    let mut set = Set::new();
+    let mut is_member = object.is_empty();
+    for (key, below) in object {
+        if key == "." {
+            is_member = true;
+            // Of a node with nothing else it says what goes without saying.
+            *canonical &= object.len() > 1 && below.as_object().is_some_and(Object::is_empty);
+            continue;
+        }
+        let element: PathElement = key.parse().ok()?;
+        if !matches!(element, PathElement::Field(_)) {
+            let mut written = String::with_capacity(key.len());
+            element.serialize_into(&mut written);
+            *canonical &= written == *key;
+        }
+        let (below, child_is_member) = read_plain(below, canonical)?;
+        if child_is_member {
+            set.insert_member(element.clone());
+        }
+        set.insert_children(element, below);
+    }
+    Some((set, is_member))
 }
 
 impl<'de> Deserialize<'de> for Set {

@@ -20,6 +20,9 @@ pub struct Set {
 
 impl Set {
     /// The empty set.
+    pub(crate) const EMPTY: Self = Self { members: Vec::new(), children: Vec::new() };
+
+    /// The empty set.
     pub fn new() -> Self {
         Self::default()
     }
@@ -108,6 +111,16 @@ impl Set {
     /// The first steps of longer paths with what follows them, in order.
     pub fn children(&self) -> impl Iterator<Item = (&PathElement, &Set)> {
         self.children.iter().map(|(pe, set)| (pe, &**set))
+    }
+
+    /// [`Set::children`], as they are kept.
+    pub(crate) fn children_slice(&self) -> &[(PathElement, Arc<Set>)] {
+        &self.children
+    }
+
+    /// Whether there is no member, told without a walk: no child set is empty.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.members.is_empty() && self.children.is_empty()
     }
 
     /// Whether there is no member.

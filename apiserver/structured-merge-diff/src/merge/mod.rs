@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 pub use conflict::{Conflict, Conflicts};
 pub use error::{ConvertError, Error, PruneError, Target};
 
-use crate::fieldpath::{ApiVersion, Filter, ManagedFields};
+use crate::fieldpath::{ApiVersion, Filter, ManagedFields, Set};
 use crate::typed::TypedValue;
 
 /// Converts objects between versions.
@@ -33,19 +33,27 @@ impl<C: Converter + ?Sized> Converter for &C {
 pub struct Updater<C> {
     converter: C,
     ignore: BTreeMap<ApiVersion, Filter>,
+    unowned: Set,
     return_input_on_noop: bool,
 }
 
 impl<C: Converter> Updater<C> {
     /// An updater that tracks every field.
     pub fn new(converter: C) -> Self {
-        Self { converter, ignore: BTreeMap::new(), return_input_on_noop: false }
+        Self { converter, ignore: BTreeMap::new(), unowned: Set::new(), return_input_on_noop: false }
     }
 
     /// The same updater, not tracking what the filter of the written version takes out.
     #[must_use]
     pub fn with_ignore(mut self, ignore: BTreeMap<ApiVersion, Filter>) -> Self {
         self.ignore = ignore;
+        self
+    }
+
+    /// The same updater, for which the manager of a write does not own these fields though it writes them.
+    #[must_use]
+    pub fn with_unowned(mut self, unowned: Set) -> Self {
+        self.unowned = unowned;
         self
     }
 

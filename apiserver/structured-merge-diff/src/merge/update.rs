@@ -17,10 +17,10 @@ pub(super) fn update<C: Converter>(
     manager: &str,
 ) -> Result<ManagedFields, Error> {
     let managers = reconcile(updater, live, managers)?;
-    let (mut managers, compare) = settle(updater, live, new, version, managers, manager, true)?;
+    let (mut managers, compare, _) = settle(updater, live, new, version, managers, manager, true)?;
     let owned = managers.remove(manager).map_or_else(Set::new, |versioned| versioned.set);
     let owned = owned.difference(&compare.removed).union(&compare.modified).union(&compare.added);
-    let owned = tracked(updater, version, owned);
+    let owned = tracked(updater, version, owned).difference(&updater.unowned);
     if !owned.is_empty() {
         managers.insert(manager.to_owned(), VersionedSet::new(owned, version.clone(), false));
     }
@@ -37,8 +37,20 @@ pub(super) fn apply<C: Converter>(
     force: bool,
 ) -> Result<(Option<TypedValue>, ManagedFields), Error> {
     let mut managers = reconcile(updater, live, managers)?;
+    // Who applies what it applied before owns what it owned.
+    let again = |last: &&VersionedSet| {
+        last.applied && last.api_version == *version && config.has_fields(&last.set, &updater.unowned)
+    };
+    let again = managers.get(manager).filter(again).map(|last| last.set.clone());
+    if again.is_some() && !updater.return_input_on_noop && live.says(config) {
+        managers.retain(|_, versioned| !versioned.set.is_empty());
+        return Ok((None, managers));
+    }
     let merged = live.merge(config).map_err(Error::Merge)?;
-    let applied = tracked(updater, version, config.to_field_set().map_err(Error::FieldSet)?);
+    let applied = match again {
+        Some(set) => set,
+        None => tracked(updater, version, config.to_field_set().map_err(Error::FieldSet)?),
+    };
     let drops_nothing = |last: &VersionedSet| {
         last.set.is_empty() || (last.api_version == *version && last.set.difference(&applied).is_empty())
     };
@@ -48,8 +60,14 @@ pub(super) fn apply<C: Converter>(
         Some(last) if drops => prune(&updater.converter, merged, &managers, version, &last).map_err(Error::Prune)?,
         _ => merged,
     };
-    let (managers, _) = settle(updater, live, &new, version, managers, manager, force)?;
-    let is_noop = !updater.return_input_on_noop && is_same(live, &new);
+    let (mut managers, _, same) = settle(updater, live, &new, version, managers, manager, force)?;
+    if let Some(own) = managers.get_mut(manager) {
+        own.set = own.set.difference(&updater.unowned);
+        if own.set.is_empty() {
+            managers.remove(manager);
+        }
+    }
+    let is_noop = !updater.return_input_on_noop && same;
     Ok(((!is_noop).then_some(new), managers))
 }
 
@@ -63,7 +81,8 @@ fn tracked<C>(updater: &Updater<C>, version: &ApiVersion, set: Set) -> Set {
 
 /// Takes from the other managers what changes between the objects; without `force`, refuses what they own.
 ///
-/// Managers whose version is gone, or who own nothing any more, are dropped. The comparison is in `version`.
+/// Managers whose version is gone, or who own nothing any more, are dropped. The comparison is in `version`, of what is tracked;
+/// the last answer is whether the objects are the same in all.
 fn settle<C: Converter>(
     updater: &Updater<C>,
     old: &TypedValue,
@@ -72,8 +91,9 @@ fn settle<C: Converter>(
     managers: ManagedFields,
     manager: &str,
     force: bool,
-) -> Result<(ManagedFields, Comparison), Error> {
-    let comparison = compare(updater, old, new, version)?;
+) -> Result<(ManagedFields, Comparison, bool), Error> {
+    let same = is_same(old, new);
+    let comparison = if same { Comparison::default() } else { compare(updater, old, new, version)? };
     let mut by_version = BTreeMap::from([(version.clone(), Some(comparison))]);
     let mut conflicts = ManagedFields::new();
     let mut settled = ManagedFields::new();
@@ -88,6 +108,10 @@ fn settle<C: Converter>(
         }
         let Some(Some(comparison)) = by_version.get(&versioned.api_version) else { continue };
         let VersionedSet { mut set, api_version, applied } = versioned;
+        if comparison.is_same() {
+            settled.insert(name, VersionedSet { set, api_version, applied });
+            continue;
+        }
         let conflict = set.intersection(&comparison.modified.union(&comparison.added));
         if !conflict.is_empty() {
             set = set.difference(&conflict);
@@ -103,7 +127,7 @@ fn settle<C: Converter>(
     }
     settled.retain(|_, versioned| !versioned.set.is_empty());
     let comparison = by_version.remove(version).flatten().unwrap_or_default();
-    Ok((settled, comparison))
+    Ok((settled, comparison, same))
 }
 
 /// What changes between the objects in another version; nothing when the version is gone.
@@ -120,7 +144,8 @@ fn compare_in_version<C: Converter>(
     };
     let Some(old) = convert(old, "old")? else { return Ok(None) };
     let Some(new) = convert(new, "new")? else { return Ok(None) };
-    compare(updater, &old, &new, version).map(Some)
+    let same = is_same(&old, &new);
+    if same { Ok(Some(Comparison::default())) } else { compare(updater, &old, &new, version).map(Some) }
 }
 
 fn compare<C>(
@@ -129,9 +154,6 @@ fn compare<C>(
     new: &TypedValue,
     version: &ApiVersion,
 ) -> Result<Comparison, Error> {
-    if is_same(old, new) {
-        return Ok(Comparison::default());
-    }
     Ok(old.compare(new).map_err(Error::Compare)?.filter(updater.ignore.get(version)))
 }
 

@@ -115,6 +115,8 @@ impl List {
 pub struct Map {
     /// Sorted by name; set through [`Map::new`].
     fields: Vec<StructField>,
+    /// The [`first_bytes`] of their names.
+    first: Vec<u64>,
     element_type: Option<TypeRef>,
     element_relationship: ElementRelationship,
 }
@@ -128,7 +130,8 @@ impl Map {
         fields.reverse();
         fields.sort_by(|a, b| a.name.cmp(&b.name));
         fields.dedup_by(|next, kept| next.name == kept.name);
-        Self { fields, element_type, element_relationship: relationship }
+        let first = fields.iter().map(|field| first_bytes(&field.name)).collect();
+        Self { fields, first, element_type, element_relationship: relationship }
     }
 
     /// A separable struct.
@@ -155,7 +158,10 @@ impl Map {
 
     /// The declared field called `name`.
     pub fn field(&self, name: &str) -> Option<&StructField> {
-        self.fields.binary_search_by(|f| (*f.name).cmp(name)).ok().map(|i| &self.fields[i])
+        let first = first_bytes(name);
+        let at = self.first.partition_point(|other| *other < first);
+        let same = self.first[at..].iter().take_while(|other| **other == first).count();
+        self.fields[at..at + same].iter().find(|field| *field.name == *name)
     }
 
     /// The type of keys that are not declared fields.
@@ -171,6 +177,14 @@ impl Map {
     /// Whether the map is one value with one owner.
     pub fn is_atomic(&self) -> bool {
         self.element_relationship == ElementRelationship::Atomic
+    }
+}
+
+/// The first bytes of a name as a number that is ordered as they are: most names differ in them, and numbers compare faster.
+fn first_bytes(name: &str) -> u64 {
+    match name.as_bytes().first_chunk::<8>() {
+        Some(first) => u64::from_be_bytes(*first),
+        None => (0..8).fold(0, |first, at| first << 8 | u64::from(name.as_bytes().get(at).copied().unwrap_or(0))),
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which of the forms a type allows a value takes.
 
-use serde_json::Value;
+use serde_json::{Map as Object, Value};
 
 use super::ValidationErrors;
-use crate::schema::{Atom, List, Map, Scalar, Schema, TypeRef};
+use crate::schema::{Atom, List, Map, Scalar, Schema, StructField, TypeRef};
 
 /// The parts of an atom that may apply to a value.
 #[derive(Clone, Copy)]
@@ -76,9 +76,20 @@ pub(super) fn kind_of<'a>(
 }
 
 /// The type of the map's entry `key`, and the declared field it is, if it is one.
-pub(super) fn entry_type<'a>(map: &'a Map, key: &str) -> (Option<&'a TypeRef>, Option<&'a crate::schema::StructField>) {
+pub(super) fn entry_type<'a>(map: &'a Map, key: &str) -> (Option<&'a TypeRef>, Option<&'a StructField>) {
     match map.field(key) {
         Some(field) => (Some(&field.type_ref), Some(field)),
         None => (map.element_type(), None),
     }
+}
+
+/// The map's entries, each with its [`entry_type`].
+pub(super) fn entry_types<'a>(
+    map: &'a Map,
+    entries: &'a Object<String, Value>,
+) -> impl Iterator<Item = (&'a String, &'a Value, Option<&'a TypeRef>, Option<&'a StructField>)> {
+    entries.iter().map(|(key, value)| {
+        let (type_ref, field) = entry_type(map, key);
+        (key, value, type_ref, field)
+    })
 }

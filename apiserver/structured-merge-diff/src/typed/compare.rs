@@ -178,6 +178,9 @@ impl Walker<'_> {
                     return Change::of_leaf(lhs, rhs);
                 }
                 for (key, left, right) in zip_entries(left, right) {
+                    if are_equal(left, right) {
+                        continue;
+                    }
                     let (type_ref, field) = entry_type(map, key);
                     let mut below = Comparison::default();
                     let change = self.compare(type_ref, left, right, &mut below);
@@ -251,7 +254,7 @@ impl Walker<'_> {
             (2.., _) => (None, rhs, Some(Change::Removed)),
             (_, 2..) => (lhs, None, Some(Change::Added)),
         };
-        if lhs.is_some() || rhs.is_some() {
+        if (lhs.is_some() || rhs.is_some()) && !are_equal(lhs, rhs) {
             let mut below = Comparison::default();
             let change = self.compare(Some(&list.element_type), lhs, rhs, &mut below);
             out.record(change, element);
@@ -259,6 +262,11 @@ impl Walker<'_> {
         }
         out.record(duplicates, element);
     }
+}
+
+/// Whether both are there and the same, so that nothing changed below. To find out costs less than to compare.
+fn are_equal(lhs: Option<&Value>, rhs: Option<&Value>) -> bool {
+    matches!((lhs, rhs), (Some(lhs), Some(rhs)) if value::equals(lhs, rhs))
 }
 
 /// The items of a list; none of anything else.

@@ -58,19 +58,17 @@ impl Walker<'_> {
     }
 
     fn map(&self, map: &Map, left: Option<&Object<String, Value>>, right: Option<&Object<String, Value>>) -> Merged {
-        let mut merged = Object::new();
+        let mut merged = Vec::with_capacity(left.map_or(0, Object::len).max(right.map_or(0, Object::len)));
         let mut errors = ValidationErrors::new();
         for (key, left, right) in zip_entries(left, right) {
             match self.merge(entry_type(map, key).0, left, right) {
-                Ok(Some(value)) => {
-                    merged.insert(key.clone(), value);
-                }
-                Ok(None) => {}
+                Ok(value) => merged.extend(value.map(|value| (key.clone(), value))),
                 Err(below) => errors.extend_under(&format_args!(".{key}"), below),
             }
         }
         errors.into_result()?;
-        Ok((!merged.is_empty()).then_some(Value::Object(merged)))
+        // A map that is made of sorted entries at once is made without a search.
+        Ok((!merged.is_empty()).then(|| Value::Object(merged.into_iter().collect())))
     }
 
     /// Items come in the order of the left side, until the right side has its say: items of both sides come in the

@@ -4,10 +4,13 @@ mod atom;
 mod compare;
 mod error;
 mod field_set;
+mod fits;
 mod list_items;
 mod merge;
 mod reconcile;
 mod remove;
+mod said;
+mod same_fields;
 mod sides;
 mod validate;
 
@@ -109,6 +112,9 @@ impl TypedValue {
     /// # Errors
     /// In upstream's words, each at its field.
     pub fn validate(&self, duplicates: Duplicates) -> Result<(), ValidationErrors> {
+        if fits::fits(&self.schema, Some(&self.type_ref), &self.value, duplicates) {
+            return Ok(());
+        }
         validate::validate(&self.schema, &self.type_ref, &self.value, duplicates).into_result()
     }
 
@@ -118,6 +124,19 @@ impl TypedValue {
     /// When the value does not fit the type.
     pub fn to_field_set(&self) -> Result<Set, ValidationErrors> {
         field_set::field_set(&self.schema, &self.type_ref, &self.value)
+    }
+
+    /// Whether [`TypedValue::to_field_set`] is `set` but for the members of `without`, which are not in `set`. `false` where
+    /// only making it can tell.
+    pub(crate) fn has_fields(&self, set: &Set, without: &Set) -> bool {
+        same_fields::has_fields(&self.schema, &self.type_ref, &self.value, set, without)
+    }
+
+    /// Whether merging `partial`, which is valid and without duplicates, would change nothing. `false` where only merging
+    /// can tell.
+    pub(crate) fn says(&self, partial: &Self) -> bool {
+        self.check_same_type(partial).is_ok()
+            && said::is_said(&self.schema, Some(&self.type_ref), &self.value, &partial.value)
     }
 
     /// The value with all that `partial` says merged in. Nothing is removed.

@@ -9,11 +9,52 @@ use crate::schema::{List, Map, Schema, TypeRef};
 ///
 /// A container that is no longer atomic is left as it is: its owner owns the whole until it writes again.
 pub(super) fn reconcile(schema: &Schema, type_ref: &TypeRef, set: &Set) -> Result<Option<Set>, ValidationErrors> {
+    if is_in_line(schema, type_ref, Some(set)) {
+        return Ok(None);
+    }
     let mut walker = Walker { schema, path: Path::new(), became_atomic: Set::new(), errors: ValidationErrors::new() };
     walker.visit(type_ref, Some(set), false);
     walker.errors.into_result()?;
     let atomic = walker.became_atomic;
     Ok((!atomic.is_empty()).then(|| set.recursive_difference(&atomic).union(&atomic)))
+}
+
+/// Whether no container on the way to a member has become atomic: what nearly every set is. `below` is what a set has below a
+/// path, `None` for a member with nothing below it. `false` for what does not fit the type, too.
+fn is_in_line(schema: &Schema, type_ref: &TypeRef, below: Option<&Set>) -> bool {
+    let Some(Ok(kind)) = schema.resolve(type_ref).map(|atom| Shape::of(atom, None).kind(Some(type_ref))) else {
+        return false;
+    };
+    let Some(set) = below else { return true };
+    match kind {
+        Kind::Scalar(_) => true,
+        Kind::List(list) => {
+            !list.is_atomic() && all_steps(set, |_, below| is_in_line(schema, &list.element_type, below))
+        }
+        Kind::Map(map) if is_untyped_deduced(map) => true,
+        Kind::Map(map) if map.is_atomic() => set.is_bare(),
+        Kind::Map(map) => all_steps(set, |element, below| {
+            let field = match element {
+                PathElement::Field(name) => map.field(name).map(|field| &field.type_ref),
+                _ => None,
+            };
+            field.or(map.element_type()).is_none_or(|type_ref| is_in_line(schema, type_ref, below))
+        }),
+    }
+}
+
+/// [`for_each_step`] as long as it answers so.
+fn all_steps(set: &Set, mut is: impl FnMut(&PathElement, Option<&Set>) -> bool) -> bool {
+    let children = set.children_slice();
+    if !children.iter().all(|(element, below)| is(element, Some(below))) {
+        return false;
+    }
+    // Both are sorted.
+    let mut parents = children.iter().map(|(element, _)| element).peekable();
+    set.members().iter().all(|element| {
+        while parents.next_if(|parent| *parent < element).is_some() {}
+        parents.peek().is_some_and(|parent| *parent == element) || is(element, None)
+    })
 }
 
 struct Walker<'a> {
