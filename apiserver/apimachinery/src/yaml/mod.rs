@@ -3,6 +3,7 @@
 //!
 //! Repeated keys are noticed, aliases are bounded, and what cannot be read is refused in the words of Go's library.
 
+mod plain;
 mod scalar;
 mod words;
 
@@ -43,6 +44,13 @@ const MAX_REPEATED_BYTES: usize = 64 * 1024 * 1024;
 /// # Errors
 /// `yaml: line 1: …`, as Go's library says it.
 pub fn decode(bytes: &[u8]) -> Result<Decoded, SyntaxError> {
+    match plain::decode(bytes) {
+        Some(decoded) => Ok(decoded),
+        None => decode_any(bytes),
+    }
+}
+
+fn decode_any(bytes: &[u8]) -> Result<Decoded, SyntaxError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| words::not_utf8(bytes, error))?;
     if let Some(error) = words::control_character(text) {

@@ -132,3 +132,65 @@ fn nesting_ends_somewhere() {
     };
     std::thread::Builder::new().stack_size(crate::json::STACK).spawn(run).unwrap().join().unwrap();
 }
+
+#[test]
+fn json_that_is_read_as_json_says_what_it_says_as_yaml() {
+    use proptest::prelude::*;
+    let text = "[ -~é\\t\\n]{0,12}|yes|null|~|010|1e3|<<|0x1f|2001-01-01|- a|a: b|# c|\\{\\}";
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        (-20..20_i64).prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (-1e6..1e6_f64).prop_map(Value::from),
+        text.prop_map(Value::from),
+    ];
+    let value = leaf.prop_recursive(4, 48, 6, move |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(text, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    });
+    let plain = std::cell::Cell::new(0);
+    proptest!(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) }, |(value in value, end in "\\n?")| {
+        let compact = format!("{value}{end}");
+        // As some programs print it, with spaces.
+        let spaced = compact.replace("\":", "\" : ").replace(",\"", ", \"");
+        for text in [compact, spaced] {
+            if let Some(read) = plain::decode(text.as_bytes()) {
+                plain.set(plain.get() + 1);
+                prop_assert_eq!(Ok(read), decode_any(text.as_bytes()), "{}", text);
+            }
+        }
+    });
+    assert!(plain.get() > 100, "{} were read as JSON", plain.get());
+}
+
+#[test]
+fn json_that_yaml_may_read_otherwise_is_read_as_yaml() {
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    let long = format!("{{\"{}\":1}}", "k".repeat(1025));
+    for text in [
+        "{\"a\":1,\"a\":2}",
+        "{\"a\":1.0}",
+        "{\"a\":1e3}",
+        "{\"a\":18446744073709551615}",
+        "{\"a\":\"\\u0041\"}",
+        "{\"a\":\"é\"}",
+        "{\"a\":\t1}",
+        "{\"a\":\n1}",
+        "{\"<<\":{}}",
+        "{\"a\":1} # b",
+        "{a: 1}",
+        "a: 1",
+        "1",
+        "\"a\"",
+        "",
+        "{\"a\":1}\n---\n{}",
+        &deep,
+        &long,
+    ] {
+        assert_eq!(plain::decode(text.as_bytes()), None, "{text}");
+    }
+}
