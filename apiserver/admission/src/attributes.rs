@@ -86,7 +86,8 @@ pub struct Context {
 struct Said {
     warnings: Vec<String>,
     annotations: Vec<(String, String)>,
-    mutated: bool,
+    /// The owners of fields before the object was changed.
+    mutated: Option<Vec<Value>>,
 }
 
 impl Context {
@@ -118,13 +119,14 @@ impl Context {
         std::mem::take(&mut self.lock().warnings)
     }
 
-    /// Notes that a plugin changed the object in a way that has to be decoded again.
-    pub fn note_mutated(&self) {
-        self.lock().mutated = true;
+    /// Notes that a plugin changed the object, which was `before`, in a way that has to be decoded again.
+    pub fn note_mutated(&self, before: Option<&Value>) {
+        let owners = || before.map(|before| before.managed_fields().to_vec()).unwrap_or_default();
+        self.lock().mutated.get_or_insert_with(owners);
     }
 
-    /// Whether that was noted; the context forgets it.
-    pub fn take_mutated(&self) -> bool {
+    /// The managedFields from before that was noted for the first time; the context forgets it.
+    pub fn take_mutated(&self) -> Option<Vec<Value>> {
         std::mem::take(&mut self.lock().mutated)
     }
 

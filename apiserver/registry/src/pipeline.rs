@@ -66,6 +66,11 @@ pub(crate) trait Change: Send + Sync {
         false
     }
 
+    /// A revision that the client has seen of the object: what is older is not what it wants to change. 0 if nothing is known.
+    fn seen(&self) -> Revision {
+        0
+    }
+
     /// Whether the write must carry the current resourceVersion even where the kind does not ask for it.
     fn carries_resource_version(&self) -> bool {
         true
@@ -111,7 +116,7 @@ impl Write<'_> {
         if change.must_create() {
             return self.create(change).await;
         }
-        let mut current = self.read_cached().await?;
+        let mut current = self.read_cached(change.seen()).await?;
         let mut keeps_owners = true;
         loop {
             let fresh = current.as_ref().is_some_and(Current::is_fresh);
@@ -465,11 +470,10 @@ impl Write<'_> {
         draft: Value,
         shown: Option<Arc<Value>>,
     ) -> Result<Value, StatusError> {
-        let owners = draft.managed_fields().to_vec();
         let mut attributes = self.attributes(operation, Some(draft), shown);
         chain.admit(&mut attributes, &self.ctx.warnings).await?;
         let mut object = attributes.object.unwrap_or_default();
-        if self.ctx.warnings.take_mutated() {
+        if let Some(owners) = self.ctx.warnings.take_mutated() {
             if let Err(error) = fieldmanager::check(object.managed_fields()) {
                 object.set_managed_fields(owners);
                 self.ctx.warnings.warn(format!(

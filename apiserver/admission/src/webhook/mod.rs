@@ -126,8 +126,8 @@ impl Mutating {
         } else {
             self.0.lister.convert(&patched, &attributes.kind).await?
         };
-        attributes.object = Some(patched);
-        context.note_mutated();
+        let before = attributes.object.replace(patched);
+        context.note_mutated(before.as_ref());
         Ok(Some(true))
     }
 }

@@ -31,13 +31,13 @@ impl Write<'_> {
         self.store.key(self.registry.backing(), &self.target.namespace, name)
     }
 
-    /// What the cache says at once, else what the store says.
-    pub(crate) async fn read_cached(&self) -> Result<Option<Current>, StatusError> {
+    /// What the cache says at once if it is not from before `seen`, else what the store says.
+    pub(crate) async fn read_cached(&self, seen: Revision) -> Result<Option<Current>, StatusError> {
         let cached = self.store.started_cacher().filter(|cacher| cacher.health() == storage::cacher::Health::Ready);
         if let Some(cacher) = cached {
             let any = storage::cacher::Freshness::Any;
             if let Ok(got) = cacher.get(&self.target.namespace, &self.target.name, any).await
-                && let Some(entry) = got.entry
+                && let Some(entry) = got.entry.filter(|entry| entry.revision() >= seen)
             {
                 let served = self.registry.serve(Stored::of(&entry), &self.target.row).await?;
                 return Ok(Some(Current { object: served.value()?, revision: entry.revision(), stored: None }));

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use apimachinery::{ObjectExt, StatusError};
 use serde_json::Value;
+use storage::Revision;
 
 use super::create::{field_validation, manager};
 use crate::decode::Expected;
 use crate::meta;
 use crate::options::{Body, Preconditions, UpdateOptions};
-use crate::pipeline::{Change, OptionsObject, Write};
+use crate::pipeline::{Change, OptionsObject, Write, parse_revision};
 use crate::registry::Registry;
 use crate::served::Written;
 use crate::subresource::View;
@@ -32,6 +33,11 @@ impl Change for Replacement {
 
     fn is_whole_body(&self) -> bool {
         true
+    }
+
+    fn seen(&self) -> Revision {
+        // What is no number is refused later.
+        parse_revision(self.object.resource_version()).unwrap_or(0)
     }
 
     fn preconditions(&self) -> Preconditions {

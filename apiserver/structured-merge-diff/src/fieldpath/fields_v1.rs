@@ -252,8 +252,12 @@ impl Serialize for Node<'_> {
 /// `canonical` becomes false where the same would be written otherwise.
 fn read_plain(fields: &Value, canonical: &mut bool) -> Option<(Set, bool)> {
     let object = fields.as_object()?;
-    let mut set = Set::new();
     let mut is_member = object.is_empty();
+    if is_member {
+        return Some((Set::new(), true));
+    }
+    let parents = object.values().filter(|below| below.as_object().is_some_and(|below| !below.is_empty())).count();
+    let mut set = Set { members: Vec::with_capacity(object.len()), children: Vec::with_capacity(parents) };
     for (key, below) in object {
         if key == "." {
             is_member = true;
