@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::node::{Additional, Emission, Kind, Node};
+use crate::node::{Additional, Emission, Kind, Node, Property};
 use crate::parse::is_zero;
 
 /// Upstream's defaulting of custom resources: nulls that may not be null go first (unless a default takes their
@@ -103,12 +103,16 @@ pub(crate) fn builtin(node: &Node, value: &mut Value) {
                 object.values_mut().for_each(|value| builtin(values, value));
                 return;
             }
-            for property in node.properties.iter() {
+            let fillable = |property: &&Property| {
+                property.node.default.is_some() || matches!(property.emission, Emission::Always | Emission::Null)
+            };
+            for property in node.properties.iter().filter(fillable) {
                 if let Some(filling) = missing(property.emission, &property.node, object.get(&*property.name)) {
                     object.insert(property.name.to_string(), filling);
                 }
             }
-            for (key, value) in object {
+            // Nothing is missing in a scalar.
+            for (key, value) in object.iter_mut().filter(|(_, value)| value.is_object() || value.is_array()) {
                 if let Some(property) = node.property(key) {
                     builtin(&property.node, value);
                 }

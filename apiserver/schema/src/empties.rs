@@ -40,6 +40,10 @@ fn drop(node: &Node, value: &mut Value, stored: bool) {
             };
             let mut some = false;
             for (key, value) in object.iter_mut() {
+                // What holds nothing and is not empty stays, whatever it is.
+                if !(value.is_object() || value.is_array() || is_zero(value)) {
+                    continue;
+                }
                 let Some(property) = node.property(key) else { continue };
                 drop(&property.node, value, stored);
                 if stored && property.emission == Emission::Always && is_zero(value) && is_list_or_map(&property.node) {
