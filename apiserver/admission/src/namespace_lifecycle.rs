@@ -98,7 +98,8 @@ impl Plugin for NamespaceLifecycle {
 }
 
 fn is_terminating(namespace: &Value) -> bool {
-    namespace.pointer("/status/phase").and_then(Value::as_str) == Some("Terminating")
+    let phase = namespace.get("status").and_then(|status| status.get("phase"));
+    phase.and_then(Value::as_str) == Some("Terminating")
 }
 
 #[cfg(test)]
