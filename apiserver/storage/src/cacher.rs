@@ -59,6 +59,8 @@ pub struct Config {
     pub bookmark_interval: Duration,
     /// How long a read waits for the cache to reach its revision (upstream: 3 s).
     pub fresh_timeout: Duration,
+    /// How long a consistent get waits so before it asks the store for the object.
+    pub catch_up_timeout: Duration,
     /// How long a read waits for the first list.
     pub start_timeout: Duration,
     /// How many events may wait for one watcher before it is ended.
@@ -75,6 +77,7 @@ impl Config {
             index_field: None,
             bookmark_interval: Duration::from_secs(60),
             fresh_timeout: Duration::from_secs(3),
+            catch_up_timeout: Duration::from_millis(50),
             start_timeout: Duration::from_secs(10),
             watcher_queue: 1000,
             history: HistoryLimits::default(),

@@ -8,6 +8,7 @@ mod call;
 mod connect;
 mod failure;
 mod lease;
+mod present;
 mod watch_feed;
 
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use crate::{Error, Got, KeyValue, ListOptions, Listed, Outcome, Result, Revision
 use call::{Caller, Repeat};
 use failure::Failure;
 use lease::Leases;
+use present::PresentRevision;
 
 pub use connect::ConnectError;
 
@@ -72,6 +74,7 @@ pub struct Etcd {
     kv: etcd_client::KvClient,
     watches: etcd_client::WatchClient,
     leases: Leases,
+    present: PresentRevision,
     check_timeout: Duration,
 }
 
@@ -80,9 +83,14 @@ impl Etcd {
     pub async fn connect(options: Options) -> Result<Self, ConnectError> {
         let client = connect::client(&options).await?;
         let caller = Caller::new(options.endpoints.len(), options.request_timeout);
+        let kv = client.kv_client().max_decoding_message_size(usize::MAX);
         let store = Self {
             caller,
-            kv: client.kv_client().max_decoding_message_size(usize::MAX),
+            present: PresentRevision::new({
+                let kv = kv.clone();
+                move || current_revision(kv.clone(), caller)
+            }),
+            kv,
             watches: client.watch_client().max_decoding_message_size(usize::MAX),
             leases: Leases::new(client.lease_client(), caller),
             check_timeout: options.check_timeout,
@@ -99,12 +107,7 @@ impl Etcd {
     }
 
     async fn range(&self, key: &[u8], options: GetOptions) -> Result<GetResponse, Failure> {
-        let key = if key.is_empty() { b"\0".to_vec() } else { key.to_vec() };
-        let get = || {
-            let (mut kv, key, options) = (self.kv.clone(), key.clone(), options.clone());
-            async move { kv.get(key, Some(options)).await }
-        };
-        self.caller.call(Repeat::Always, get).await
+        range(&self.kv, self.caller, key, options).await
     }
 
     /// Reads at `options.revision`, and says so if etcd no longer, or not yet, has it.
@@ -225,9 +228,7 @@ impl Storage for Etcd {
     }
 
     async fn current_revision(&self) -> Result<Revision> {
-        let options = GetOptions::new().with_count_only();
-        let response = self.range(b"compact_rev_key", options).await.map_err(Failure::into_error)?;
-        header(response.header()).map_err(Failure::into_error)
+        self.present.get().await
     }
 
     async fn compact(&self, revision: Revision) -> Result<()> {
@@ -246,6 +247,27 @@ impl Storage for Etcd {
     async fn check(&self) -> Result<()> {
         self.ping().await.map_err(Failure::into_error)
     }
+}
+
+async fn range(
+    kv: &etcd_client::KvClient,
+    caller: Caller,
+    key: &[u8],
+    options: GetOptions,
+) -> Result<GetResponse, Failure> {
+    let key = if key.is_empty() { b"\0".to_vec() } else { key.to_vec() };
+    let get = || {
+        let (mut kv, key, options) = (kv.clone(), key.clone(), options.clone());
+        async move { kv.get(key, Some(options)).await }
+    };
+    caller.call(Repeat::Always, get).await
+}
+
+/// A linearizable read of next to nothing tells the revision.
+async fn current_revision(kv: etcd_client::KvClient, caller: Caller) -> Result<Revision> {
+    let options = GetOptions::new().with_count_only();
+    let response = range(&kv, caller, b"compact_rev_key", options).await.map_err(Failure::into_error)?;
+    header(response.header()).map_err(Failure::into_error)
 }
 
 /// As etcd counts. What is beyond its numbers is beyond its revisions.

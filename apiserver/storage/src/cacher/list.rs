@@ -35,7 +35,7 @@ impl Cacher {
         Ok(listed)
     }
 
-    /// Reads one object. A consistent read that the cache cannot answer at once goes to the store.
+    /// Reads one object. A consistent read is answered by the store where the cache does not catch up with it soon.
     pub async fn get(&self, namespace: &str, name: &str, freshness: Freshness) -> Result<Got> {
         let key = object_key(&self.inner.config.prefix, namespace, name);
         if freshness != Freshness::Consistent {
@@ -43,13 +43,19 @@ impl Cacher {
             return Ok(Got { revision: snapshot.revision, entry: snapshot.get(&key)? });
         }
         self.start();
-        let newest = self.inner.published.snapshot();
-        if let Some(newest) = &newest
-            && self.inner.storage.local_revision().is_some_and(|present| newest.revision >= present)
-        {
-            return Ok(Got { revision: newest.revision, entry: newest.get(&key)? });
+        if let Some(state) = self.inner.published.snapshot() {
+            let present = match self.inner.storage.local_revision() {
+                Some(present) => Some(present).filter(|&present| state.revision >= present),
+                None => Some(self.inner.storage.current_revision().await?),
+            };
+            if let Some(present) = present
+                && let Some(state) = self.inner.published.soon(present, self.inner.config.catch_up_timeout).await
+            {
+                return Ok(Got { revision: state.revision, entry: state.get(&key)? });
+            }
         }
         let got = self.inner.storage.get(key.as_bytes()).await?;
+        let newest = self.inner.published.snapshot();
         let known = newest.as_ref().and_then(|newest| newest.entries.get(&*key));
         let entry = got.kv.and_then(|kv| self.inner.ingest.entry(&kv, known));
         let state = Snapshot::new(got.revision, entry.map(|entry| (entry.key().clone(), entry)).into_iter().collect());

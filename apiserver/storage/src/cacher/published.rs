@@ -104,6 +104,24 @@ impl Published {
         }
     }
 
+    /// The state once it is at `revision` or later; `None` if that is not so within `timeout`, or not to be waited for as
+    /// nothing follows the store at the moment.
+    pub async fn soon(&self, revision: Revision, timeout: Duration) -> Option<Arc<Snapshot>> {
+        let reached = |snapshot: &Arc<Snapshot>| snapshot.revision >= revision;
+        if let Some(snapshot) = self.snapshot().filter(reached) {
+            return Some(snapshot);
+        }
+        let progress = self.progress.load_full()?;
+        let mut changes = self.reached.subscribe();
+        if self.asked.fetch_max(revision, Ordering::Relaxed) < revision {
+            progress.request();
+        }
+        let came = changes.wait_for(|reached| !matches!(reached, Reached::At(at) if *at < revision));
+        // The sender lives as long as `self`: this never fails.
+        let _ = timeout_at(Instant::now() + timeout, came).await.ok()?;
+        self.snapshot().filter(reached)
+    }
+
     /// The state once it is at `revision` or later. [`Error::Unavailable`] if there is none within `start_timeout`,
     /// [`Error::FutureRevision`] if it has not come that far within `fresh_timeout` from there.
     pub async fn wait(

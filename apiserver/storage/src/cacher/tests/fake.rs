@@ -30,6 +30,7 @@ struct State {
     /// Whether the present revision is known without I/O.
     local: bool,
     lists: usize,
+    gets: usize,
 }
 
 /// Everything under a lock, every list a replay of all writes.
@@ -135,6 +136,11 @@ impl Fake {
         self.0.lock().lists
     }
 
+    /// How many single objects were asked for.
+    pub fn gets(&self) -> usize {
+        self.0.lock().gets
+    }
+
     /// How many watches run.
     pub fn watches(&self) -> usize {
         self.0.lock().watches.values().filter(|(_, events)| !events.is_closed()).count()
@@ -178,7 +184,8 @@ impl Fake {
 #[async_trait]
 impl Storage for Fake {
     async fn get(&self, key: &[u8]) -> Result<Got> {
-        let state = self.available()?;
+        let mut state = self.available()?;
+        state.gets += 1;
         Ok(Got { revision: state.revision, kv: state.at(state.revision).remove(key) })
     }
 

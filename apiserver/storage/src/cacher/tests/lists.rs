@@ -91,6 +91,29 @@ async fn a_consistent_read_is_never_older_than_an_acknowledged_write() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_consistent_get_is_answered_from_a_cache_that_keeps_up() {
+    for fake in [Fake::new(), Fake::local()] {
+        let cacher = cacher(&fake);
+        cacher.list(newest(Scope::All)).await.unwrap();
+        settle().await;
+        for (app, elsewhere) in [("web", false), ("db", true), ("web", false)] {
+            fake.put("a/one", app);
+            settle().await;
+            if elsewhere && fake.local_revision().is_none() {
+                fake.put_elsewhere();
+            }
+            let got = cacher.get("a", "one", Freshness::Consistent).await.unwrap();
+            assert_eq!(got.entry.unwrap().label("app"), Some(app));
+            assert!(got.revision >= fake.revision());
+        }
+        assert_eq!(fake.gets(), 0);
+        fake.break_watches();
+        fake.set_unavailable(true);
+        assert!(cacher.get("a", "one", Freshness::Consistent).await.is_err() || fake.local_revision().is_some());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_consistent_read_of_a_quiet_resource_asks_the_store_for_progress() {
     let fake = filled();
     let cacher = cacher(&fake);
