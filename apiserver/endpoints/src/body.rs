@@ -8,6 +8,8 @@ use futures::stream::BoxStream;
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
 
+use crate::text::{Piece, Text};
+
 /// What a client sent: from a socket, or bytes (tests, and requests made inside the process).
 pub enum RequestBody {
     /// Still on its way.
@@ -58,6 +60,8 @@ pub enum Body {
     Line(Bytes),
     /// Pieces that are made when the client is ready for them (lists).
     Chunks(Box<dyn Iterator<Item = Bytes> + Send>),
+    /// The same, of objects.
+    Texts(Box<dyn Iterator<Item = Text> + Send>),
     /// Pieces as they come (watches).
     Stream(BoxStream<'static, Bytes>),
     /// What another server answers, as it comes. It may break off, and then this answer does.
@@ -89,10 +93,10 @@ impl From<Bytes> for Body {
 }
 
 impl http_body::Body for Body {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
         let next = match &mut *self {
             Self::Empty => None,
             Self::Full(bytes) => {
@@ -106,19 +110,21 @@ impl http_body::Body for Body {
                 Some(bytes)
             }
             Self::Chunks(chunks) => chunks.next(),
+            Self::Texts(texts) => return Poll::Ready(texts.next().map(|text| Ok(Frame::data(Piece::Text(text))))),
             Self::Stream(stream) => std::task::ready!(stream.as_mut().poll_next(cx)),
             Self::Proxied(proxied) => {
                 let frame = std::task::ready!(Pin::new(&mut proxied.body).poll_frame(cx));
-                return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+                let frame = frame.map(|frame| frame.map(|frame| frame.map_data(Piece::Bytes)).map_err(Into::into));
+                return Poll::Ready(frame);
             }
         };
-        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(Piece::Bytes(bytes)))))
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Empty => true,
-            Self::Full(_) | Self::Line(_) | Self::Chunks(_) | Self::Stream(_) => false,
+            Self::Full(_) | Self::Line(_) | Self::Chunks(_) | Self::Texts(_) | Self::Stream(_) => false,
             Self::Proxied(proxied) => proxied.body.is_end_stream(),
         }
     }
@@ -128,7 +134,7 @@ impl http_body::Body for Body {
             Self::Empty => SizeHint::with_exact(0),
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Line(bytes) => SizeHint::with_exact(bytes.len() as u64 + 1),
-            Self::Chunks(_) | Self::Stream(_) => SizeHint::default(),
+            Self::Chunks(_) | Self::Texts(_) | Self::Stream(_) => SizeHint::default(),
             Self::Proxied(proxied) => proxied.body.size_hint(),
         }
     }
@@ -141,6 +147,7 @@ impl std::fmt::Debug for Body {
             Self::Full(bytes) => f.debug_tuple("Full").field(bytes).finish(),
             Self::Line(bytes) => f.debug_tuple("Line").field(bytes).finish(),
             Self::Chunks(_) => f.write_str("Chunks"),
+            Self::Texts(_) => f.write_str("Texts"),
             Self::Stream(_) => f.write_str("Stream"),
             Self::Proxied(_) => f.write_str("Proxied"),
         }

@@ -125,6 +125,25 @@ impl Iterator for Fields<'_> {
     }
 }
 
+/// Where the rest of an object begins whose first fields are `apiVersion` and `kind`, as those of built-in kinds are; `None` if
+/// they are elsewhere, or all there is.
+pub(crate) fn after_type_meta(json: &[u8]) -> Option<usize> {
+    let mut fields = fields(json);
+    for _ in 0..2 {
+        let field = fields.next()?;
+        if !matches!(&json[field.name], b"apiVersion" | b"kind") {
+            return None;
+        }
+    }
+    fields.space();
+    if fields.peek()? != b',' {
+        return None;
+    }
+    fields.at += 1;
+    fields.space();
+    (fields.peek()? == b'"').then_some(fields.at)
+}
+
 /// Appends an object without its `apiVersion` and `kind`, as upstream lists the objects of built-in kinds. The rest of the
 /// text is not looked at once both are found.
 pub(crate) fn push_without_type_meta(json: &[u8], out: &mut Vec<u8>) {
@@ -184,11 +203,15 @@ mod tests {
             ),
             (r#"{"aggregationRule":1,"apiVersion":"v1","kind":"C"}"#, r#"{"aggregationRule":1}"#),
             (r#"{"apiVersion":"v1","kind":"C"}"#, "{}"),
+            (r#"{"kind":"C","apiVersion":"v1","data":{"kind":"x"}}"#, r#"{"data":{"kind":"x"}}"#),
             (r#"{"metadata":{},"spec":{}}"#, r#"{"metadata":{},"spec":{}}"#),
         ] {
             let mut out = Vec::new();
             push_without_type_meta(json.as_bytes(), &mut out);
             assert_eq!(String::from_utf8_lossy(&out), expected);
+            if let Some(rest) = after_type_meta(json.as_bytes()) {
+                assert_eq!(format!("{{{}", &json[rest..]), expected);
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use apimachinery::quote::write_go_json;
 use apimachinery::status::{Status, StatusError};
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use http::{HeaderMap, Response, StatusCode};
@@ -14,6 +14,7 @@ use crate::body::Body;
 use crate::indent::Indented;
 use crate::negotiation::{Accepted, Encoding};
 use crate::protobuf;
+use crate::text::Text;
 use crate::yaml;
 
 /// Answers larger than this are compressed for clients that accept it (upstream's threshold).
@@ -78,17 +79,23 @@ impl Form {
     }
 
     /// An answer of JSON text in pieces, none of them empty.
-    pub(crate) fn chunks(
-        &self,
-        code: StatusCode,
-        chunks: impl Iterator<Item = Bytes> + Send + 'static,
-    ) -> Response<Body> {
+    pub(crate) fn texts(&self, code: StatusCode, texts: impl Iterator<Item = Text> + Send + 'static) -> Response<Body> {
         if !self.verbatim() {
             let mut json = Vec::new();
-            chunks.for_each(|chunk| json.extend_from_slice(&chunk));
+            texts.for_each(|text| json.extend_from_slice(text.chunk()));
             return self.json(code, json.into());
         }
-        self.pieces(code, chunks)
+        if self.gzip {
+            return self.pieces(code, texts.map(Bytes::from));
+        }
+        let mut texts = texts.peekable();
+        let first = texts.next().unwrap_or_default();
+        if texts.peek().is_none() {
+            return self.bytes(code, first.into());
+        }
+        let mut response = respond(code, self.accepted.encoding.media_type());
+        *response.body_mut() = Body::Texts(Box::new(std::iter::once(first).chain(texts)));
+        response
     }
 
     /// An answer of text in pieces, as it is.

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Frame, SizeHint};
 use hyper::body::Incoming;
@@ -31,6 +30,7 @@ use crate::authentication::Peer;
 use crate::body::{Body, BodyError, RequestBody};
 use crate::filters::flow_control::Place;
 use crate::server::{Connection, Server};
+use crate::text::Piece;
 use gathered::Gathered;
 use pace::{Pace, Paced};
 use streams::{Running, Streams};
@@ -109,10 +109,10 @@ async fn accept(
     let probes = TcpKeepalive::new().with_time(PROBE).with_interval(PROBE);
     let _ = SockRef::from(&socket).set_tcp_keepalive(&probes);
     let handshake = tokio::select! {
-        handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(Gathered::new(socket))) => handshake,
+        handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)) => handshake,
         () = stop.cancelled() => return,
     };
-    let mut stream = match handshake {
+    let stream = match handshake {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
             tracing::debug!(%remote, %error, "TLS handshake failed");
@@ -127,11 +127,12 @@ async fn accept(
     let chain = session.peer_certificates().unwrap_or_default();
     let shown = Arc::new(Peer::new(chain.iter().map(|certificate| certificate.clone().into_owned()).collect()));
     let http2 = session.alpn_protocol() == Some(b"h2");
-    if http2 {
-        stream.get_mut().0.begin();
-    }
     let peer = Connection { remote, peer: shown, closing: stop };
-    let served = if http2 { http2_connection(stream, server, peer).await } else { http1(stream, server, peer).await };
+    let served = if http2 {
+        http2_connection(Gathered::new(stream), server, peer).await
+    } else {
+        http1(stream, server, peer).await
+    };
     if let Err(error) = served {
         tracing::debug!(%remote, error = %Chain(&error), "connection ended");
     }
@@ -316,10 +317,10 @@ struct Answer {
 }
 
 impl http_body::Body for Answer {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use apimachinery::quote::{go_json, go_json_bytes};
 use apimachinery::status::StatusError;
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use futures::{Stream, StreamExt};
 use registry::{EventKind, Listed, Row, Served, WatchEvent, WatchStream};
 
-use crate::raw;
 use crate::table::Shape;
+use crate::text::Text;
 
 /// A list leaves in pieces of about this many bytes.
 const CHUNK: usize = 64 * 1024;
@@ -20,7 +20,7 @@ pub(crate) fn list(
     row: &Arc<Row>,
     shape: Shape,
     mut listed: Listed,
-) -> Result<impl Iterator<Item = Bytes> + Send + 'static, StatusError> {
+) -> Result<impl Iterator<Item = Text> + Send + 'static, StatusError> {
     shape.sort(&mut listed.items);
     let null = listed.items.is_empty() && shape.empty_is_null();
     let (mut head, tail) = match &shape {
@@ -83,34 +83,35 @@ struct Chunks {
 }
 
 impl Iterator for Chunks {
-    type Item = Bytes;
+    type Item = Text;
 
-    fn next(&mut self) -> Option<Bytes> {
+    fn next(&mut self) -> Option<Text> {
         self.tail.as_ref()?;
-        // Room for the object that goes over the edge.
-        let mut out = Vec::with_capacity(if self.items.len() > 8 { CHUNK + CHUNK / 4 } else { 4 * 1024 });
-        if let Some(head) = self.head.take() {
-            out.extend_from_slice(&head);
-        }
+        let mut out = Text::default();
+        out.push(self.head.take().unwrap_or_default());
         for item in self.items.by_ref() {
             if !std::mem::take(&mut self.first) {
-                out.push(b',');
+                out.push_comma();
             }
             match &self.shape {
                 // The objects in a list of a built-in kind do not repeat its version and kind.
-                Shape::Object if self.row.is_custom() => out.extend_from_slice(item.bytes()),
-                Shape::Object => raw::push_without_type_meta(item.bytes(), &mut out),
-                shape => shape.push_item(&self.row, &item, &mut out),
+                Shape::Object if self.row.is_custom() => out.push_object(item),
+                Shape::Object => out.push_object_without_type_meta(item),
+                shape => {
+                    let mut text = Vec::new();
+                    shape.push_item(&self.row, &item, &mut text);
+                    out.push(text);
+                }
             }
-            if out.len() >= CHUNK {
-                return Some(out.into());
+            if out.remaining() >= CHUNK {
+                return Some(out);
             }
         }
         if let Some(tail) = self.tail.take() {
-            out.extend_from_slice(tail.as_bytes());
-            out.push(b'\n');
+            out.push(tail.into_bytes());
+            out.push(b"\n".to_vec());
         }
-        Some(out.into())
+        Some(out)
     }
 }
 

@@ -119,8 +119,7 @@ impl Lister for TableLister {
         {
             return Ok(parsed.objects.clone());
         }
-        let stored = listed.entries.iter().map(|entry| Stored::of(entry)).collect();
-        let served = registry.serve_all(stored, &target.row).await?;
+        let served = registry.serve_all(listed.entries, &target.row).await?;
         let objects: Arc<[Arc<Value>]> = served.iter().map(Served::value).collect::<Result<_, _>>()?;
         self.parsed.lock().insert(resource.clone(), Parsed { versions, objects: objects.clone() });
         Ok(objects)

@@ -5,42 +5,58 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde_json::Value;
+use storage::cacher::Entry;
 
 use apimachinery::status::{Status, StatusError};
 
 /// One object as it is served: JSON in the row's version, with its resourceVersion.
 #[derive(Clone, Debug)]
 pub struct Served {
-    bytes: Bytes,
+    text: Text,
     value: Option<Arc<Value>>,
+}
+
+#[derive(Clone, Debug)]
+enum Text {
+    Bytes(Bytes),
+    /// The cache's own, held by the entry that it belongs to.
+    Entry(Arc<Entry>),
 }
 
 impl Served {
     /// An object known only as its served bytes.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self { bytes, value: None }
+        Self { text: Text::Bytes(bytes), value: None }
+    }
+
+    /// An object that is served as the cache has it.
+    pub(crate) fn from_entry(entry: Arc<Entry>) -> Self {
+        Self { text: Text::Entry(entry), value: None }
     }
 
     /// An object known as both.
     pub(crate) fn new(bytes: Bytes, value: Arc<Value>) -> Self {
-        Self { bytes, value: Some(value) }
+        Self { text: Text::Bytes(bytes), value: Some(value) }
     }
 
     /// An object at hand as a value.
     pub fn from_value(value: Arc<Value>) -> Self {
-        Self { bytes: schema::types::to_vec(&value).into(), value: Some(value) }
+        Self { text: Text::Bytes(schema::types::to_vec(&value).into()), value: Some(value) }
     }
 
     /// The JSON. Cloning shares it.
     pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+        match &self.text {
+            Text::Bytes(bytes) => bytes,
+            Text::Entry(entry) => entry.object(),
+        }
     }
 
     /// The object as a value; parsed on each call unless it was made from one.
     pub fn value(&self) -> Result<Arc<Value>, StatusError> {
         match &self.value {
             Some(value) => Ok(value.clone()),
-            None => apimachinery::json::parse(&self.bytes)
+            None => apimachinery::json::parse(self.bytes())
                 .map(Arc::new)
                 .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}"))),
         }
@@ -123,5 +139,5 @@ pub struct WatchEvent {
     pub framed: Bytes,
 }
 
-/// A running watch. It ends after an [`EventKind::Error`], at its timeout, or when the server ends it.
+/// A running watch. It ends after an [`EventKind::Error`], or when the server ends it; who asked for it ends it at its timeout.
 pub type WatchStream = BoxStream<'static, WatchEvent>;

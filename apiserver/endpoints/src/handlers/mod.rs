@@ -110,7 +110,7 @@ fn object(
 async fn listed(form: &Form, shape: Shape, row: &Arc<Row>, listed: Listed) -> Result<Response<Body>, StatusError> {
     match form.accepted.encoding {
         Encoding::Protobuf => Ok(form.encoded(StatusCode::OK, Ok(protobuf::list(row, shape, listed).await?))),
-        Encoding::Json | Encoding::Yaml => Ok(form.chunks(StatusCode::OK, streaming::list(row, shape, listed)?)),
+        Encoding::Json | Encoding::Yaml => Ok(form.texts(StatusCode::OK, streaming::list(row, shape, listed)?)),
     }
 }
 

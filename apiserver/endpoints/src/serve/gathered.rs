@@ -1,28 +1,28 @@
 //! What a connection sends at about the same time leaves in one piece.
 //!
-//! HTTP/2 flushes each frame of data, so that an event for fifty watchers of a connection would be fifty segments. Here a flush
-//! only promises: the connection is woken once more, after the tasks that are ready now, and what has been gathered by then is
+//! HTTP/2 writes and flushes each frame of data, so that an event for fifty watchers of a connection would be fifty records and
+//! fifty segments, and the frames of a long answer a full record and one of a few bytes each. Here a flush only promises: the connection is woken once more, after the tasks that are ready now, and what has been gathered by then is
 //! sent. Nothing waits for time to pass.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// At most so much is gathered.
-const MOST: usize = 64 * 1024;
-/// What is at least as large goes out as it is.
-const LARGE: usize = 8 * 1024;
+/// So much is sent at once: a few TLS records, each as large as they can be.
+const MOST: usize = 4 * 16 * 1024;
+/// Room for what is sent most often: an answer, or a few events.
+const USUAL: usize = 16 * 1024;
 
-/// A socket whose writes are gathered, once [`Gathered::begin`] was called. For HTTP/2, which reads before it writes each time
-/// it is woken, and flushes last.
+/// A stream whose writes are gathered. For HTTP/2 over TLS: it reads before it writes each time it is woken, and flushes last;
+/// and what a frame of its own would make a record of its own shares one.
 #[derive(Debug)]
 pub(super) struct Gathered<S> {
-    socket: S,
-    gathers: bool,
-    held: BytesMut,
+    stream: S,
+    held: Vec<u8>,
+    /// How much of `held` has been sent.
+    sent: usize,
     /// How often the connection was woken, as far as reads tell.
     turn: usize,
     /// The turn in which the first of `held` was written.
@@ -32,29 +32,25 @@ pub(super) struct Gathered<S> {
 }
 
 impl<S> Gathered<S> {
-    /// A socket that sends what is written at once.
-    pub(super) fn new(socket: S) -> Self {
-        Self { socket, gathers: false, held: BytesMut::new(), turn: 0, since: 0, woken: false }
-    }
-
-    /// Gathers from now on.
-    pub(super) fn begin(&mut self) {
-        self.gathers = true;
+    /// Gathers what is written to `stream`.
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, held: Vec::new(), sent: 0, turn: 0, since: 0, woken: false }
     }
 }
 
 impl<S: AsyncWrite + Unpin> Gathered<S> {
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while !self.held.is_empty() {
-            let written = ready!(Pin::new(&mut self.socket).poll_write(cx, &self.held))?;
+        while self.sent < self.held.len() {
+            let Self { stream, held, sent, .. } = &mut *self;
+            let written = ready!(Pin::new(stream).poll_write(cx, &held[*sent..]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.held.advance(written);
+            self.sent += written;
         }
+        self.held.clear();
+        self.sent = 0;
         self.woken = false;
-        // A connection that says nothing any more keeps no room for it.
-        self.held = BytesMut::new();
         Poll::Ready(Ok(()))
     }
 }
@@ -62,7 +58,7 @@ impl<S: AsyncWrite + Unpin> Gathered<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Gathered<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.turn = self.turn.wrapping_add(1);
-        Pin::new(&mut self.socket).poll_read(cx, into)
+        Pin::new(&mut self.stream).poll_read(cx, into)
     }
 }
 
@@ -76,28 +72,29 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
         cx: &mut Context<'_>,
         data: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if !self.gathers {
-            return Pin::new(&mut self.socket).poll_write_vectored(cx, data);
-        }
-        let length = data.iter().map(|slice| slice.len()).sum::<usize>();
-        if length >= LARGE || self.held.len() + length > MOST {
+        if self.held.len() >= MOST {
             ready!(self.drain(cx))?;
-            if length >= LARGE {
-                return Pin::new(&mut self.socket).poll_write_vectored(cx, data);
-            }
         }
         if self.held.is_empty() {
             self.since = self.turn;
-            self.held.reserve(2 * LARGE);
+            self.held.reserve(USUAL);
         }
+        let mut taken = 0;
         for slice in data {
-            self.held.extend_from_slice(slice);
+            let length = slice.len().min(MOST - self.held.len());
+            if self.held.len() + length > self.held.capacity() {
+                // Once there is more, there is much more.
+                let room = MOST - self.held.len();
+                self.held.reserve_exact(room);
+            }
+            self.held.extend_from_slice(&slice[..length]);
+            taken += length;
         }
-        Poll::Ready(Ok(length))
+        Poll::Ready(Ok(taken))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.socket.is_write_vectored()
+        true
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -109,24 +106,38 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.drain(cx))?;
+            // A connection that says nothing any more keeps no room for it.
+            self.held = Vec::new();
         }
-        Pin::new(&mut self.socket).poll_flush(cx)
+        Pin::new(&mut self.stream).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(cx))?;
-        Pin::new(&mut self.socket).poll_shutdown(cx)
+        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use futures::task::noop_waker;
+    use futures::task::{ArcWake, noop_waker, waker};
     use tokio::io::AsyncReadExt as _;
 
     use super::*;
+
+    /// Counts how often the connection is woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl ArcWake for Wakes {
+        fn wake_by_ref(wakes: &Arc<Self>) {
+            wakes.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 
     fn write(socket: &mut Gathered<impl AsyncWrite + Unpin>, data: &[u8]) -> Poll<io::Result<usize>> {
         let waker = noop_waker();
@@ -163,9 +174,6 @@ mod tests {
     async fn what_is_flushed_in_one_turn_is_sent_in_the_next_in_one_piece() {
         let (socket, mut peer) = tokio::io::duplex(1 << 20);
         let mut socket = Gathered::new(socket);
-        assert!(write(&mut socket, b"0").is_ready());
-        assert_eq!(sent(&mut peer).await, b"0", "nothing is gathered before it begins");
-        socket.begin();
         turn(&mut socket).await;
         for frame in [b"1", b"2", b"3"] {
             assert!(write(&mut socket, frame).is_ready());
@@ -178,15 +186,48 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_left_of_much_is_sent_too() {
+        let (socket, mut peer) = tokio::io::duplex(4 << 20);
+        let mut socket = Gathered::new(socket);
+        let wakes = Arc::new(Wakes::default());
+        let waker = waker(wakes.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut sent = 0;
+        // Each turn begins with what the one before has left, and leaves some.
+        for _ in 0..3 {
+            let mut room = [0; 1];
+            assert!(Pin::new(&mut socket).poll_read(&mut cx, &mut ReadBuf::new(&mut room)).is_pending());
+            for size in [USUAL, MOST] {
+                let data = vec![7; size];
+                let mut rest = &data[..];
+                while !rest.is_empty() {
+                    let Poll::Ready(Ok(written)) = Pin::new(&mut socket).poll_write(&mut cx, rest) else {
+                        panic!("there is room for {size}")
+                    };
+                    rest = &rest[written..];
+                }
+                sent += size;
+                assert!(matches!(Pin::new(&mut socket).poll_flush(&mut cx), Poll::Ready(Ok(()))));
+            }
+            assert!(wakes.0.swap(0, Ordering::Relaxed) > 0, "nothing wakes the connection for what is held");
+        }
+        turn(&mut socket).await;
+        let mut got = vec![0; sent];
+        peer.read_exact(&mut got).await.unwrap();
+    }
+
+    #[tokio::test]
     async fn order_is_kept_whatever_the_sizes() {
         let (socket, mut peer) = tokio::io::duplex(4 << 20);
         let mut socket = Gathered::new(socket);
-        socket.begin();
         let mut expected = Vec::new();
-        for (number, size) in [1, LARGE - 1, LARGE, 3, MOST, LARGE - 1, 2 * MOST, 5].into_iter().enumerate() {
+        for (number, size) in [1, USUAL - 1, USUAL, 3, MOST, USUAL + 1, 2 * MOST, 5].into_iter().enumerate() {
             let data = vec![number as u8; size];
-            let Poll::Ready(Ok(written)) = write(&mut socket, &data) else { panic!("there is room for {size}") };
-            assert_eq!(written, size);
+            let mut rest = &data[..];
+            while !rest.is_empty() {
+                let Poll::Ready(Ok(written)) = write(&mut socket, rest) else { panic!("there is room for {size}") };
+                rest = &rest[written..];
+            }
             expected.extend(data);
         }
         turn(&mut socket).await;
@@ -199,7 +240,6 @@ mod tests {
     async fn a_peer_that_does_not_read_holds_up_the_writer() {
         let (socket, mut peer) = tokio::io::duplex(1024);
         let mut socket = Gathered::new(socket);
-        socket.begin();
         let frame = [7; 4096];
         let taken = (0..1000).take_while(|_| write(&mut socket, &frame).is_ready()).count();
         assert!(taken * frame.len() <= MOST + 1024, "{taken} frames were taken");
@@ -214,7 +254,6 @@ mod tests {
     async fn what_is_held_is_sent_before_the_end() {
         let (socket, mut peer) = tokio::io::duplex(1024);
         let mut socket = Gathered::new(socket);
-        socket.begin();
         assert!(write(&mut socket, b"last").is_ready());
         tokio::io::AsyncWriteExt::shutdown(&mut socket).await.unwrap();
         let mut got = Vec::new();

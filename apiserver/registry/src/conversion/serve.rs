@@ -82,14 +82,18 @@ impl Registry {
     }
 
     /// [`Self::serve`] of many: a webhook is asked for all that it has not converted yet at once.
-    pub(crate) async fn serve_all(&self, all: Vec<Stored>, row: &Row) -> Result<Vec<Served>, StatusError> {
+    pub(crate) async fn serve_all(&self, all: Vec<Arc<Entry>>, row: &Row) -> Result<Vec<Served>, StatusError> {
+        if !row.is_custom() && row.serves_as_stored() {
+            return Ok(all.into_iter().map(Served::from_entry).collect());
+        }
         let Some(versions) = row.versions.as_ref().filter(|versions| versions.asks_a_webhook()) else {
-            let serve = |stored: Stored| match row.shows(&stored.bytes) {
-                true => Ok(Served::from_bytes(stored.bytes)),
-                false => serve_without_call(&stored.bytes, row),
+            let serve = |entry: Arc<Entry>| match row.shows(entry.object()) {
+                true => Ok(Served::from_entry(entry)),
+                false => serve_without_call(entry.object(), row),
             };
             return all.into_iter().map(serve).collect();
         };
+        let all: Vec<_> = all.iter().map(|entry| Stored::of(entry)).collect();
         let mut served: Vec<Option<Bytes>> = Vec::with_capacity(all.len());
         let (mut places, mut objects) = (Vec::new(), Vec::new());
         for (at, stored) in all.iter().enumerate() {

@@ -8,7 +8,6 @@ use storage::cacher::{At, Freshness, ListRequest, Scope};
 
 use super::get::revision_of;
 use super::selection::{Criteria, Selection};
-use crate::conversion::Stored;
 use crate::options::{ListOptions, ResourceVersionMatch};
 use crate::registry::Registry;
 use crate::served::{Listed, Served};
@@ -94,9 +93,8 @@ impl Registry {
             Some(criteria) => self.list_converted(&store, target, request, criteria).await?.map_err(failed)?,
             None => {
                 request.predicate = selection.criteria.map(Criteria::into_predicate);
-                let listed = store.cacher(self.backing()).list(request).await.map_err(failed)?;
-                let stored = listed.entries.iter().map(|entry| Stored::of(entry)).collect();
-                let items = self.serve_all(stored, &target.row).await?;
+                let mut listed = store.cacher(self.backing()).list(request).await.map_err(failed)?;
+                let items = self.serve_all(std::mem::take(&mut listed.entries), &target.row).await?;
                 (listed, items)
             }
         };
@@ -133,8 +131,7 @@ impl Registry {
                 Err(error) => return Ok(Err(error)),
             };
             let entries = std::mem::take(&mut listed.entries);
-            let stored = entries.iter().map(|entry| Stored::of(entry)).collect();
-            for (entry, served) in entries.iter().zip(self.serve_all(stored, &target.row).await?) {
+            for (entry, served) in entries.iter().zip(self.serve_all(entries.clone(), &target.row).await?) {
                 if !criteria.match_converted(store, entry, served.bytes())? {
                     continue;
                 }

@@ -67,6 +67,12 @@ impl Pairs {
         self.ends.len() / 2
     }
 
+    /// Reads a little of what [`Pairs::get`] reads.
+    pub(super) fn touch(&self) -> u8 {
+        let end = self.ends.first().map_or(0, |end| *end as u8);
+        end ^ self.text.as_bytes().first().copied().unwrap_or_default()
+    }
+
     /// Whether there is no pair.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
