@@ -15,6 +15,7 @@ mod filters;
 mod handlers;
 pub mod health;
 mod indent;
+mod joined;
 pub mod metrics;
 mod negotiation;
 mod openapi;

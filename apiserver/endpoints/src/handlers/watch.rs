@@ -14,7 +14,7 @@ use crate::filters::timeout::LEAST_TO_READ;
 use crate::negotiation::{self, Encoding};
 use crate::response::respond;
 use crate::serve::Until;
-use crate::{options, protobuf, streaming};
+use crate::{joined, options, protobuf, streaming};
 
 pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError> {
     let form = call.form()?;
@@ -43,7 +43,8 @@ pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError>
         }
         Encoding::Json | Encoding::Yaml => streaming::watch(row, shape, events).right_stream(),
     };
-    let frames = frames.inspect(move |frame| count.observe(frame.len())).take_until(end);
+    let frames = frames.inspect(move |frame| count.observe(frame.len()));
+    let frames = joined::joined(frames, call.server.joined.of(&call.target.row)).take_until(end);
     let mut response = respond(StatusCode::OK, media_type);
     // Who reads is told of the end; who does not is cut off.
     response.extensions_mut().insert(Until(Instant::now() + timeout + LEAST_TO_READ));

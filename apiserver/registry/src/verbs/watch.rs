@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use apimachinery::quote::go_json_bytes;
 use apimachinery::{ObjectExt, StatusError};
@@ -49,7 +48,6 @@ impl Registry {
             bookmarks: options.allow_watch_bookmarks,
             deadline: options.timeout.map(|timeout| Instant::now() + timeout),
         };
-        let deadline = request.deadline;
         let initial_events_asked = options.send_initial_events == Some(true);
         let events = match store.cacher(self.backing()).watch(request).await {
             Ok(events) => events,
@@ -88,11 +86,7 @@ impl Registry {
             ended.store(event.kind == EventKind::Error, Ordering::Relaxed);
             futures::future::ready(goes_on)
         });
-        Ok(match deadline {
-            // A little later than the cache's own deadline, so that its last bookmark gets out.
-            Some(deadline) => events.take_until(tokio::time::sleep_until(deadline + Duration::from_millis(1))).boxed(),
-            None => events.boxed(),
-        })
+        Ok(events.boxed())
     }
 }
 

@@ -47,6 +47,61 @@ struct Slot {
     next_bookmark: Option<Instant>,
     /// The revision of the last event that it was given.
     given: Revision,
+    /// Its chain in the round, while there is one.
+    chain: Option<u32>,
+}
+
+/// What a round of events is to watchers: one chain of deliveries for each that is concerned, so that a watcher that is woken
+/// finds all of them.
+#[derive(Default)]
+struct Round {
+    links: Vec<Link>,
+    chains: Vec<Chain>,
+}
+
+struct Link {
+    delivery: Option<Delivery>,
+    next: Option<u32>,
+}
+
+struct Chain {
+    slot: u32,
+    first: u32,
+    last: u32,
+}
+
+impl Round {
+    /// More deliveries than this are not gathered before they are made.
+    const MOST: usize = 4096;
+
+    /// Adds a delivery to the chain of a slot, which is `chain` if it has one.
+    fn add(&mut self, slot: u32, chain: &mut Option<u32>, delivery: Delivery) {
+        let link = self.links.len() as u32;
+        self.links.push(Link { delivery: Some(delivery), next: None });
+        let known = chain.and_then(|chain| self.chains.get_mut(chain as usize));
+        match known {
+            Some(chain) => {
+                if let Some(last) = self.links.get_mut(chain.last as usize) {
+                    last.next = Some(link);
+                }
+                chain.last = link;
+            }
+            None => {
+                *chain = Some(self.chains.len() as u32);
+                self.chains.push(Chain { slot, first: link, last: link });
+            }
+        }
+    }
+
+    /// Takes a chain apart, from its `first` link on.
+    fn unlink(&mut self, first: u32) -> impl Iterator<Item = Delivery> {
+        let mut next = Some(first);
+        std::iter::from_fn(move || {
+            let link = self.links.get_mut(next? as usize)?;
+            next = link.next;
+            link.delivery.take()
+        })
+    }
 }
 
 /// The watchers that the same events are offered to.
@@ -78,6 +133,7 @@ pub(super) struct Dispatcher {
     /// Whose bookmark is due.
     due: Vec<WatcherId>,
     candidates: Vec<u32>,
+    round: Round,
     index_field: Option<Box<str>>,
     bookmark_interval: Duration,
     counters: Arc<Counters>,
@@ -94,6 +150,7 @@ impl Dispatcher {
             schedule: BTreeSet::new(),
             due: Vec::new(),
             candidates: Vec::new(),
+            round: Round::default(),
             index_field,
             bookmark_interval,
             counters,
@@ -122,7 +179,7 @@ impl Dispatcher {
             self.schedule.insert((at, id));
         }
         self.slots[slot as usize] =
-            Some(Slot { watcher, bucket, position, serial: self.serial, next_bookmark, given: 0 });
+            Some(Slot { watcher, bucket, position, serial: self.serial, next_bookmark, given: 0, chain: None });
         self.count();
         id
     }
@@ -147,37 +204,67 @@ impl Dispatcher {
         self.count();
     }
 
-    /// Puts `event` into the queue of each watcher that it concerns. A watcher whose queue is full is ended.
-    pub fn dispatch(&mut self, event: &Arc<Event>) {
+    /// Puts `events` into the queue of each watcher that they concern. A watcher whose queue is full is ended.
+    pub fn dispatch(&mut self, events: &[Arc<Event>]) {
+        for event in events {
+            self.assign(event);
+            if self.round.links.len() >= Round::MOST {
+                self.deliver();
+            }
+        }
+        self.deliver();
+    }
+
+    /// Notes for whom `event` is.
+    fn assign(&mut self, event: &Arc<Event>) {
         let mut candidates = std::mem::take(&mut self.candidates);
         self.collect(event, &mut candidates);
         let mut shared = None;
         for slot in candidates.drain(..) {
-            let Some(Some(Slot { watcher, given, .. })) = self.slots.get_mut(slot as usize) else { continue };
+            let Some(Some(Slot { watcher, chain, .. })) = self.slots.get_mut(slot as usize) else { continue };
             if event.revision <= watcher.after || !watcher.range.contains(&event.key) {
                 continue;
             }
             let Some(kind) = event.kind(watcher.predicate.as_ref()) else { continue };
             let shared = shared.get_or_insert_with(|| SharedEvent::new(event.clone()));
-            match watcher.queue.try_send(Delivery::change(kind, shared.clone())) {
-                Ok(()) => {
-                    *given = event.revision;
-                    self.counters.events_dispatched.add(1);
-                }
-                Err(refused) => {
-                    if matches!(refused, TrySendError::Full(_)) {
-                        // With half of a revision it could not resume without a gap.
-                        let half = *given == event.revision;
-                        let gap = Error::Compacted { requested: event.revision, compacted: event.revision };
-                        let _ = watcher.end.set(if half { gap } else { Error::Lagged });
-                        self.counters.watchers_terminated.add(1);
-                        tracing::debug!(scope = ?watcher.scope, "a watcher that does not keep up is ended");
-                    }
-                    self.take(slot);
-                }
-            }
+            self.round.add(slot, chain, Delivery::change(kind, shared.clone()));
         }
         self.candidates = candidates;
+    }
+
+    /// Puts what was noted into the queues.
+    fn deliver(&mut self) {
+        let mut round = std::mem::take(&mut self.round);
+        let mut chains = std::mem::take(&mut round.chains);
+        for Chain { slot, first, .. } in chains.drain(..) {
+            let Some(Some(Slot { watcher, given, chain, .. })) = self.slots.get_mut(slot as usize) else { continue };
+            *chain = None;
+            let (mut dispatched, mut refused) = (0, None);
+            for delivery in round.unlink(first) {
+                let revision = delivery.revision();
+                if let Err(error) = watcher.queue.try_send(delivery) {
+                    refused = Some((revision, matches!(error, TrySendError::Full(_))));
+                    break;
+                }
+                *given = revision;
+                dispatched += 1;
+            }
+            self.counters.events_dispatched.add(dispatched);
+            let Some((revision, full)) = refused else { continue };
+            if full {
+                // With half of a revision it could not resume without a gap.
+                let half = *given == revision;
+                let gap = Error::Compacted { requested: revision, compacted: revision };
+                let _ = watcher.end.set(if half { gap } else { Error::Lagged });
+                self.counters.watchers_terminated.add(1);
+                tracing::debug!(scope = ?watcher.scope, "a watcher that does not keep up is ended");
+            }
+            self.take(slot);
+        }
+        round.links.clear();
+        round.links.shrink_to(Round::MOST);
+        round.chains = chains;
+        self.round = round;
     }
 
     /// The slots of the watchers that `event` may concern, each once.

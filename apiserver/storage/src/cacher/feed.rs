@@ -230,10 +230,8 @@ impl Feed {
         self.counters.events_received.add(events.len() as u64);
         // First the state, so that whoever sees an event can read it.
         self.publish();
-        for event in events {
-            self.dispatcher.dispatch(&event);
-            self.history.push(event);
-        }
+        self.dispatcher.dispatch(&events);
+        events.into_iter().for_each(|event| self.history.push(event));
         self.counters.history_events.set(self.history.len() as u64);
         if progress && self.flush_at.is_some() {
             self.flush_bookmarks();
