@@ -14,6 +14,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const MOST: usize = 4 * 16 * 1024;
 /// Room for what is sent most often: an answer, or a few events.
 const USUAL: usize = 16 * 1024;
+/// So much is copied at a time. From 16 KiB on glibc copies with `rep movsb`, which takes AMD's processors several times as long
+/// where the two sides are not aligned alike; TLS copies piece by piece what it is given in pieces.
+const COPIED: usize = 8 * 1024;
 
 /// A stream whose writes are gathered. For HTTP/2 over TLS: it reads before it writes each time it is woken, and flushes last;
 /// and what a frame of its own would make a record of its own shares one.
@@ -42,7 +45,13 @@ impl<S: AsyncWrite + Unpin> Gathered<S> {
     fn drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.held.len() {
             let Self { stream, held, sent, .. } = &mut *self;
-            let written = ready!(Pin::new(stream).poll_write(cx, &held[*sent..]))?;
+            let mut pieces = [IoSlice::new(&[]); MOST / COPIED];
+            let mut count = 0;
+            for (piece, bytes) in pieces.iter_mut().zip(held[*sent..].chunks(COPIED)) {
+                *piece = IoSlice::new(bytes);
+                count += 1;
+            }
+            let written = ready!(Pin::new(stream).poll_write_vectored(cx, &pieces[..count]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -87,7 +96,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
                 let room = MOST - self.held.len();
                 self.held.reserve_exact(room);
             }
-            self.held.extend_from_slice(&slice[..length]);
+            slice[..length].chunks(COPIED).for_each(|piece| self.held.extend_from_slice(piece));
             taken += length;
         }
         Poll::Ready(Ok(taken))
