@@ -107,7 +107,7 @@ pub fn validate_custom() -> Box<dyn FnMut()> {
 pub fn encode_json() -> Box<dyn FnMut()> {
     let object = deployment("1");
     Box::new(move || {
-        black_box(serde_json::to_vec(black_box(&object)).expect(VALID));
+        black_box(schema::types::to_vec(black_box(&object)));
     })
 }
 
