@@ -94,15 +94,25 @@ impl Path {
     }
 
     fn push_index(&mut self, index: usize) {
-        use fmt::Write;
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "[{index}]");
+        push_index(&mut self.0, index);
     }
 
     fn push_key(&mut self, key: &str) {
         self.0.push('[');
         self.0.push_str(key);
         self.0.push(']');
+    }
+}
+
+/// Appends `[index]` to a path's text.
+pub fn push_index(path: &mut String, index: usize) {
+    use fmt::Write;
+    // Most lists are short, and formatting takes its time.
+    if let Some(digit) = u32::try_from(index).ok().and_then(|index| char::from_digit(index, 10)) {
+        path.extend(['[', digit, ']']);
+    } else {
+        // Writing to a String cannot fail.
+        let _ = write!(path, "[{index}]");
     }
 }
 

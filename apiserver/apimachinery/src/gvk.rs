@@ -102,16 +102,10 @@ impl GroupVersionKind {
 
     /// The `apiVersion` of such an object.
     pub fn api_version(&self) -> String {
-        ApiVersion(&self.group, &self.version).to_string()
-    }
-}
-
-/// Writes an `apiVersion` without building a [`GroupVersion`].
-struct ApiVersion<'a>(&'a str, &'a str);
-
-impl fmt::Display for ApiVersion<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_group_version(f, self.0, self.1)
+        match self.group.as_str() {
+            "" => self.version.clone(),
+            group => [group, "/", &self.version].concat(),
+        }
     }
 }
 

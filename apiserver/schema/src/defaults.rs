@@ -7,9 +7,20 @@ use crate::parse::is_zero;
 
 /// Upstream's defaulting of custom resources: nulls that may not be null go first (unless a default takes their
 /// place), then every default whose parent is there is filled in, outer values before the inner ones that they may bring.
-pub(crate) fn custom(node: &Node, value: &mut Value) {
-    prune_nulls(node, value);
-    fill(node, value);
+/// Says whether anything was changed.
+pub(crate) fn custom(node: &Node, value: &mut Value) -> bool {
+    let dropped = holds_null(value) && prune_nulls(node, value);
+    fill(node, value) | dropped
+}
+
+/// Whether there is a null anywhere: seldom, and cheaper to see than what the schema says of each field.
+fn holds_null(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::Object(object) => object.values().any(holds_null),
+        Value::Array(list) => list.iter().any(holds_null),
+        _ => false,
+    }
 }
 
 fn is_wrong_null(node: &Node, value: &Value) -> bool {
@@ -25,37 +36,41 @@ fn child<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
     node.property(key).map(|property| &property.node).or_else(|| node.additional())
 }
 
-/// Drops the null fields that are neither nullable nor have a default.
-pub(crate) fn prune_nulls(node: &Node, value: &mut Value) {
+/// Drops the null fields that are neither nullable nor have a default; says whether there were any.
+fn prune_nulls(node: &Node, value: &mut Value) -> bool {
+    let mut changed = false;
     match value {
         Value::Object(object) => {
             let mut some = false;
             for (key, value) in object.iter_mut() {
                 match child(node, key) {
                     Some(child) if is_dropped_null(child, value) => some = true,
-                    Some(child) => prune_nulls(child, value),
+                    Some(child) => changed |= prune_nulls(child, value),
                     None => {}
                 }
             }
             // Seldom: a map that loses nothing is not taken apart.
             if some {
                 object.retain(|key, value| !child(node, key).is_some_and(|child| is_dropped_null(child, value)));
+                changed = true;
             }
         }
         Value::Array(list) => {
             if let Some(items) = &node.items {
-                list.iter_mut().for_each(|item| prune_nulls(items, item));
+                list.iter_mut().for_each(|item| changed |= prune_nulls(items, item));
             }
         }
         _ => {}
     }
+    changed
 }
 
-/// The defaults alone, with which nulls stay that may not be null.
-pub(crate) fn fill(node: &Node, value: &mut Value) {
+/// The defaults alone, with which nulls stay that may not be null; says whether any was missing.
+pub(crate) fn fill(node: &Node, value: &mut Value) -> bool {
     if !node.keywords.default {
-        return;
+        return false;
     }
+    let mut changed = false;
     match value {
         Value::Object(object) => {
             for property in node.properties.iter() {
@@ -63,35 +78,38 @@ pub(crate) fn fill(node: &Node, value: &mut Value) {
                 match object.get_mut(&*property.name) {
                     None => {
                         object.insert(property.name.to_string(), default.clone());
+                        changed = true;
                     }
-                    Some(given) if is_wrong_null(&property.node, given) => *given = default.clone(),
-                    Some(_) => {}
+                    Some(given) => changed |= replace_null(&property.node, given),
                 }
             }
             for (key, value) in object {
                 if let Some(property) = node.property(key) {
-                    fill(&property.node, value);
+                    changed |= fill(&property.node, value);
                 } else if let Additional::Of(values) = &node.additional {
-                    fill_element(values, value);
+                    changed |= replace_null(values, value) | fill(values, value);
                 }
             }
         }
         Value::Array(list) => {
             if let Some(items) = &node.items {
-                list.iter_mut().for_each(|item| fill_element(items, item));
+                list.iter_mut().for_each(|item| changed |= replace_null(items, item) | fill(items, item));
             }
         }
         _ => {}
     }
+    changed
 }
 
-fn fill_element(node: &Node, value: &mut Value) {
-    if is_wrong_null(node, value)
-        && let Some(default) = &node.default
-    {
-        *value = default.clone();
+/// Puts the default in the place of a null that may not be there.
+fn replace_null(node: &Node, value: &mut Value) -> bool {
+    match &node.default {
+        Some(default) if is_wrong_null(node, value) => {
+            *value = default.clone();
+            true
+        }
+        _ => false,
     }
-    fill(node, value);
 }
 
 /// Fills in the defaults that a built-in kind's schema publishes, and the zero values that Go always writes.

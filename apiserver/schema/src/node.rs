@@ -111,7 +111,9 @@ impl Properties {
         let first = self.starts.partition_point(|other| *other < start);
         let alike = self.starts[first..].iter().take_while(|other| **other == start);
         let candidates = alike.zip(&self.list[first..]);
-        candidates.map(|(_, property)| property).find(|property| *property.name == *name)
+        // Names that fit into their start need no look at the rest.
+        let is_it = |other: &str| other.len() == name.len() && (name.len() <= 8 || other == name);
+        candidates.map(|(_, property)| property).find(|property| is_it(&property.name))
     }
 }
 
@@ -140,10 +142,18 @@ impl std::ops::DerefMut for Properties {
 
 /// The first eight bytes of a name; a shorter one has zeros behind it.
 fn start_of(name: &str) -> u64 {
-    let mut start = [0; 8];
-    let length = name.len().min(start.len());
-    start[..length].copy_from_slice(&name.as_bytes()[..length]);
-    u64::from_be_bytes(start)
+    let bytes = name.as_bytes();
+    if let Some(start) = bytes.first_chunk() {
+        return u64::from_be_bytes(*start);
+    }
+    let behind = 8 * (8 - bytes.len());
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        // The two halves may overlap: they say the same there.
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*last)) << behind
+        }
+        _ => bytes.iter().rev().fold(0, |start, byte| start >> 8 | u64::from(*byte) << 56),
+    }
 }
 
 /// Which keywords there are in a schema, at its root or below: what no part of it has need not be looked for in a value.

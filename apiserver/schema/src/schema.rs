@@ -86,10 +86,13 @@ impl Schema {
         }
     }
 
-    /// Drops of the metadata of a stored custom resource, and of that of the objects within it, what cannot be read.
-    pub fn repair_metadata(&self, value: &mut Value) {
-        if let Root::Custom(custom) = &self.0 {
-            decode::repair(&custom.root, value);
+    /// Brings a stored custom resource into the form in which it is read: of its metadata, and of that of the objects within it,
+    /// what cannot be read is dropped, and what is not given is filled in ([`Schema::apply_defaults`]). Says whether anything may
+    /// have been changed: nearly always nothing is.
+    pub fn settle(&self, value: &mut Value) -> bool {
+        match &self.0 {
+            Root::BuiltIn(..) => false,
+            Root::Custom(custom) => decode::repair(&custom.root, value) | defaults::custom(&custom.root, value),
         }
     }
 
@@ -128,7 +131,7 @@ impl Schema {
     pub fn apply_defaults(&self, value: &mut Value) {
         match &self.0 {
             Root::BuiltIn(node, _) => defaults::builtin(node, value),
-            Root::Custom(custom) => defaults::custom(&custom.root, value),
+            Root::Custom(custom) => drop(defaults::custom(&custom.root, value)),
         }
     }
 
@@ -137,7 +140,7 @@ impl Schema {
     pub fn apply_defaults_beside_nulls(&self, value: &mut Value) {
         match &self.0 {
             Root::BuiltIn(node, _) => defaults::builtin(node, value),
-            Root::Custom(custom) => defaults::fill(&custom.root, value),
+            Root::Custom(custom) => drop(defaults::fill(&custom.root, value)),
         }
     }
 

@@ -93,6 +93,8 @@ impl<'a> Scanner<'a> {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
             let plain = end_of_plain(rest).unwrap_or(rest.len());
             match self.text.and_then(|text| text.get(self.at..self.at + plain)) {
+                // Nearly always that is all of it.
+                Some(valid) if text.is_empty() => text = valid.to_owned(),
                 Some(valid) => text.push_str(valid),
                 None => push(&rest[..plain], &mut text),
             }

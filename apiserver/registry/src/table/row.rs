@@ -140,7 +140,7 @@ pub struct Row {
 impl Row {
     /// Group, version and kind.
     pub fn gvk(&self) -> GroupVersionKind {
-        self.group_version().with_kind(&self.kind)
+        GroupVersionKind::new(&*self.gvr.group, &*self.gvr.version, &*self.kind)
     }
 
     /// Group and version.

@@ -85,13 +85,10 @@ impl Versions {
         self.settle_pruned(object);
     }
 
-    /// [`Self::settle`] of an object from which nothing is to be dropped any more but from its metadata.
-    pub(crate) fn settle_pruned(&self, object: &mut Value) {
-        if self.has(object.api_version()) {
-            let schema = self.schema_of(object);
-            schema.repair_metadata(object);
-            schema.apply_defaults(object);
-        }
+    /// [`Self::settle`] of an object from which nothing is to be dropped any more but from its metadata. Says whether anything
+    /// may have been changed.
+    pub(crate) fn settle_pruned(&self, object: &mut Value) -> bool {
+        self.has(object.api_version()) && self.schema_of(object).settle(object)
     }
 
     /// Drops what the object's version does not know.

@@ -129,57 +129,61 @@ fn embedded_value(
 }
 
 /// Brings the metadata of a stored custom resource, and of the objects embedded in it, into a form that can be read: what is
-/// unknown or of another type is dropped. It was there before it was checked, or somebody else wrote it.
-pub(crate) fn repair(root: &Node, value: &mut Value) {
-    let Some(object) = value.as_object_mut() else { return };
-    repair_resource(object);
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        let generation = metadata.entry("generation").or_insert(Value::Null);
-        if generation.is_null() || generation == 0 {
-            *generation = 1.into();
-        }
+/// unknown or of another type is dropped. It was there before it was checked, or somebody else wrote it. Says whether anything
+/// may have been changed.
+pub(crate) fn repair(root: &Node, value: &mut Value) -> bool {
+    let Some(object) = value.as_object_mut() else { return false };
+    let mut changed = repair_resource(object);
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut)
+        && metadata.get("generation").is_none_or(|generation| generation.is_null() || generation == 0)
+    {
+        metadata.insert("generation".to_owned(), 1.into());
+        changed = true;
     }
-    repair_embedded(root, value);
+    repair_embedded(root, value) | changed
 }
 
-fn repair_embedded(node: &Node, value: &mut Value) {
+fn repair_embedded(node: &Node, value: &mut Value) -> bool {
     if !node.keywords.embedded_resource {
-        return;
+        return false;
     }
+    let mut changed = false;
     match value {
         Value::Object(object) => {
             if node.embedded_resource {
                 for key in ["apiVersion", "kind"] {
                     if object.get(key).is_some_and(|value| !value.is_string()) {
                         object.remove(key);
+                        changed = true;
                     }
                 }
-                repair_resource(object);
+                changed |= repair_resource(object);
             }
             for (key, value) in object {
                 let child = node.property(key).map(|property| &property.node).or_else(|| node.additional());
                 if let Some(child) = child {
-                    repair_embedded(child, value);
+                    changed |= repair_embedded(child, value);
                 }
             }
         }
         Value::Array(list) => {
             if let Some(items) = &node.items {
-                list.iter_mut().for_each(|item| repair_embedded(items, item));
+                list.iter_mut().for_each(|item| changed |= repair_embedded(items, item));
             }
         }
         _ => {}
     }
+    changed
 }
 
-/// Repairs the metadata of one object.
-fn repair_resource(object: &mut Map<String, Value>) {
-    let Some(metadata) = object.get_mut("metadata").filter(|metadata| !is_sound(metadata)) else { return };
+/// Repairs the metadata of one object, unless it is sound.
+fn repair_resource(object: &mut Map<String, Value>) -> bool {
+    let Some(metadata) = object.get_mut("metadata").filter(|metadata| !is_sound(metadata)) else { return false };
     let given = metadata.clone();
     if object_meta(metadata, Unknown::Drop, "").is_ok() {
-        return;
+        return true;
     }
-    let Value::Object(given) = given else { return };
+    let Value::Object(given) = given else { return true };
     let readable = given.into_iter().filter_map(|(name, value)| {
         let mut field = Value::Object(Map::from_iter([(name, value)]));
         object_meta(&mut field, Unknown::Drop, "").ok()?;
@@ -189,6 +193,7 @@ fn repair_resource(object: &mut Map<String, Value>) {
         }
     });
     *metadata = Value::Object(readable.flatten().collect());
+    true
 }
 
 /// Whether metadata is such as is written here. It nearly always is, and this costs less than to decode it.

@@ -244,7 +244,7 @@ impl Decoder {
                 *item = zero(items);
                 continue;
             }
-            push_index(&mut self.path, at);
+            field::push_index(&mut self.path, at);
             self.typed(items, None, item, go_type)?;
             self.path.truncate(length);
         }
@@ -385,18 +385,6 @@ fn stays(node: &Node, key: &str, value: &Value, unknown: Unknown) -> bool {
     match node.property(key) {
         None => unknown == Unknown::Keep,
         Some(_) => !value.is_null(),
-    }
-}
-
-/// Appends `[at]`.
-fn push_index(path: &mut String, at: usize) {
-    use std::fmt::Write as _;
-    // Most lists are short, and formatting takes its time.
-    if let Some(digit) = u32::try_from(at).ok().and_then(|at| char::from_digit(at, 10)) {
-        path.extend(['[', digit, ']']);
-    } else {
-        // Writing to a String cannot fail.
-        let _ = write!(path, "[{at}]");
     }
 }
 

@@ -114,7 +114,7 @@ impl Converter {
                 *item = zero(items);
                 continue;
             }
-            super::push_index(&mut self.path, at);
+            apimachinery::field::push_index(&mut self.path, at);
             self.typed(items, None, item, element)?;
             self.path.truncate(length);
         }

@@ -2,9 +2,8 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::fmt::Write as _;
 
-use apimachinery::field::{Error, ErrorList, Path};
+use apimachinery::field::{Error, ErrorList, Path, push_index};
 use serde_json::{Map, Value};
 
 use crate::correlation::Correlated;
@@ -266,8 +265,7 @@ impl Walk<'_> {
             let mut before = old.map(Correlated::items);
             for (at, item) in list.iter().enumerate() {
                 let length = self.name.len();
-                // Writing to a String cannot fail.
-                let _ = write!(self.name, "[{at}]");
+                push_index(&mut self.name, at);
                 let result = self.ratcheted(items, item, before.as_mut().and_then(|before| before.get(item)));
                 outcome.absorb(result);
                 self.name.truncate(length);
