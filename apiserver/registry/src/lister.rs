@@ -1,6 +1,5 @@
 //! The registry's caches as admission plugins and controllers read them.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use admission::outbound::service::{self, Address};
@@ -8,6 +7,7 @@ use admission::{Equivalent, Lister};
 use apimachinery::StatusError;
 use apimachinery::gvk::{GroupVersionKind, GroupVersionResource};
 use async_trait::async_trait;
+use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
 use serde_json::Value;
 use storage::cacher::{At, Freshness, ListRequest, Scope};

@@ -3,10 +3,11 @@
 //! [`builtin`] scans the names of all definitions once; a definition itself is parsed when it is first used, and kept.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{LazyLock, OnceLock};
 
 use apimachinery::GroupVersionKind;
+use foldhash::{HashMap, HashMapExt};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;

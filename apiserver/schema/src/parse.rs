@@ -4,8 +4,8 @@
 //! ([`crate::crd`]).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 
+use foldhash::HashMap;
 use serde_json::{Map, Value};
 
 use crate::builtin::DefinitionId;

@@ -5,10 +5,11 @@ mod custom_schema;
 mod row;
 mod versions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apimachinery::gvk::GroupVersionResource;
+use foldhash::{HashMap, HashMapExt};
 
 use crate::crd::Definition;
 pub use custom_schema::CustomSchema;

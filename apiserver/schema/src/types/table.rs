@@ -1,7 +1,8 @@
 //! The table of types: every message of a built-in kind, read from `data/types.txt` on first use.
 
-use std::collections::HashMap;
 use std::sync::{LazyLock, OnceLock};
+
+use foldhash::{HashMap, HashMapExt};
 
 /// A Go type, its JSON form and its protobuf message.
 #[derive(Debug)]

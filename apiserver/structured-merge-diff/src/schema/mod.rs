@@ -9,9 +9,9 @@ mod resolve;
 
 pub use deduced::{DEDUCED_TYPE, deduced};
 
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
+use foldhash::HashMap;
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -1,7 +1,8 @@
 //! From references to the atoms they stand for.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::{Atom, ElementRelationship, Entry, List, Map, Schema, Target, TypeDef, TypeRef, Types};
 
