@@ -20,7 +20,6 @@ mod reviews;
 mod scale;
 mod selectable;
 mod served;
-mod settled;
 mod storage_error;
 mod store;
 pub mod strategy;
@@ -32,6 +31,7 @@ mod token_request;
 mod validation;
 mod verbs;
 pub mod version;
+mod written;
 
 pub use context::{RequestContext, Target, Warnings};
 pub use following::Known;

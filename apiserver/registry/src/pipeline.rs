@@ -17,6 +17,7 @@ use admission::{Attributes, Operation};
 use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
 use serde_json::Value;
+use storage::cacher::ResourceVersionPlace;
 use storage::{Outcome, Revision};
 
 use crate::allocation::Claims;
@@ -97,10 +98,10 @@ pub(crate) struct Write<'a> {
 
 /// What an attempt comes to.
 enum Attempt {
-    /// Store this; `as_stored`: the object of the request's version is what is stored, but for its resourceVersion.
-    Put { object: Value, stored: Bytes, as_stored: bool },
-    /// Nothing changes: what is there is what would be stored. `as_stored` as for [`Self::Put`].
-    NoOp { object: Arc<Value>, stored: Bytes, as_stored: bool },
+    /// Store this. `place`: where the resourceVersion goes, if the object of the request's version is otherwise what is stored.
+    Put { object: Value, stored: Bytes, place: Option<ResourceVersionPlace> },
+    /// Nothing changes: what is there is what would be stored. `place` as for [`Self::Put`].
+    NoOp { object: Arc<Value>, stored: Bytes, place: Option<ResourceVersionPlace> },
     /// The last finalizer is gone: remove the object; the answer is this.
     Remove(Value),
     /// Dry run: this would have been the answer.
@@ -136,9 +137,8 @@ impl Write<'_> {
             let expected = current.as_ref().map_or(0, |current| current.revision);
             let key = self.key(&self.target.name);
             let outcome = match &attempt {
-                Attempt::NoOp { object, stored, as_stored } => {
-                    let stored = as_stored.then_some(&**stored);
-                    return self.answer_stored(object.clone(), stored, expected, false);
+                Attempt::NoOp { object, stored, place } => {
+                    return self.answer_stored(object.clone(), stored, place.as_ref(), expected, false);
                 }
                 Attempt::DryRun(object) => return self.answer(object.clone(), current.is_none()),
                 Attempt::Put { object, stored, .. } => self.put(&key, expected, stored.clone(), object.name()).await?,
@@ -160,10 +160,9 @@ impl Write<'_> {
                 Outcome::Done(revision) => {
                     self.registry.settle_authorization(&self.target.row, revision).await;
                     match attempt {
-                        Attempt::Put { mut object, stored, as_stored } => {
-                            let stored = as_stored.then_some(&*stored);
+                        Attempt::Put { mut object, stored, place } => {
                             object.set_resource_version(&crate::store::itoa(revision));
-                            return self.answer_stored(object, stored, revision, current.is_none());
+                            return self.answer_stored(object, &stored, place.as_ref(), revision, current.is_none());
                         }
                         Attempt::Remove(object) => {
                             self.registry.ended(&self.target.row, &object).await;
@@ -198,8 +197,8 @@ impl Write<'_> {
             if !matches!(attempt, Ok(Attempt::Put { .. })) {
                 std::mem::take(&mut claims).settle(self.registry, false).await;
             }
-            let (mut object, stored, as_stored) = match attempt? {
-                Attempt::Put { object, stored, as_stored } => (object, stored, as_stored),
+            let (mut object, stored, place) = match attempt? {
+                Attempt::Put { object, stored, place } => (object, stored, place),
                 Attempt::DryRun(object) => {
                     if let Some(error) = self.taken(&object).await? {
                         last = Some(error);
@@ -234,9 +233,8 @@ impl Write<'_> {
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
                 Outcome::Done(revision) => {
                     self.registry.settle_authorization(&self.target.row, revision).await;
-                    let stored = as_stored.then_some(&*stored);
                     object.set_resource_version(&crate::store::itoa(revision));
-                    return self.answer_stored(object, stored, revision, true);
+                    return self.answer_stored(object, &stored, place.as_ref(), revision, true);
                 }
                 Outcome::Mismatch(got) => {
                     let there = self.current_of(got.kv).await?;
@@ -432,27 +430,35 @@ impl Write<'_> {
             return Ok(Attempt::Remove(object));
         }
         let version = object.resource_version().to_owned();
-        let stored;
-        let mut as_stored = row.serves_as_stored();
+        let (stored, known);
         if row.is_custom() {
             let mut kept = self.registry.to_stored(object, row, &self.store).await?;
             stored = self.store.encode(&mut kept);
             // The answer is what will be read: what is not stored is not answered either.
-            as_stored &= self.store.settle(&mut kept, &stored);
+            known = self.store.settle(&mut kept, &stored);
             object = self.registry.to_row(kept, row).await?;
-        } else if as_stored {
+        } else if row.serves_as_stored() {
             stored = self.store.encode(&mut object);
+            known = self.store.settle(&mut object, &stored);
         } else {
             let mut kept = self.registry.to_stored(object.clone(), row, &self.store).await?;
             stored = self.store.encode(&mut kept);
+            known = self.store.settle(&mut kept, &stored);
         }
+        let place = known.as_ref().filter(|_| row.serves_as_stored()).map(|known| known.place.clone());
         object.set_resource_version(&version);
         if let Some(current) = current
             && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && *current.object == object))
         {
-            return Ok(Attempt::NoOp { object: current.object.clone(), stored, as_stored });
+            return Ok(Attempt::NoOp { object: current.object.clone(), stored, place });
         }
-        if self.dry_run { Ok(Attempt::DryRun(object)) } else { Ok(Attempt::Put { object, stored, as_stored }) }
+        if self.dry_run {
+            return Ok(Attempt::DryRun(object));
+        }
+        if let Some(known) = known {
+            self.store.expect(&self.key(object.name()), &stored, known);
+        }
+        Ok(Attempt::Put { object, stored, place })
     }
 
     /// Gives the object what there is a limited number of. Parts of an object have no say in it.
@@ -509,19 +515,17 @@ impl Write<'_> {
         }
     }
 
-    /// The answer to a write that is done. `stored`: what is served of it but for the resourceVersion, where that is stored.
+    /// The answer to a write that is done. `place`: where the resourceVersion goes in `stored`, if that is what is served.
     fn answer_stored(
         &self,
         object: impl Into<Arc<Value>>,
-        stored: Option<&[u8]>,
+        stored: &[u8],
+        place: Option<&ResourceVersionPlace>,
         revision: Revision,
         created: bool,
     ) -> Result<Written, StatusError> {
-        if self.view.is_whole()
-            && let Some(stored) = stored
-            && let Ok(bytes) = self.store.serve(stored, revision)
-        {
-            return Ok(Written { object: Served::new(bytes, object.into()), created });
+        if let Some(place) = place.filter(|_| self.view.is_whole()) {
+            return Ok(Written { object: Served::new(place.fill(stored, revision), object.into()), created });
         }
         self.answer(object, created)
     }

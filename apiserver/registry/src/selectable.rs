@@ -184,7 +184,7 @@ mod tests {
     fn labels_and_the_kind_s_fields_are_found_in_one_pass() {
         let pod = br#"{"apiVersion":"v1","kind":"Pod","metadata":{"labels":{"app":"web","n":"1"},"name":"a"},
             "spec":{"nodeName":"n1","containers":[{"name":"c"}]},"status":{"phase":"Running","podIP":null,"podIPs":[{"ip":"x"}]}}"#;
-        let picked = Selectable::builtin("", "Pod").pick(pod).unwrap();
+        let picked = Selectable::builtin("", "Pod").pick_json(pod).unwrap();
         assert_eq!(picked.api_version, "v1");
         assert_eq!(picked.labels.get("app"), Some("web"));
         let fields: Vec<_> = ["spec.nodeName", "status.phase", "spec.hostNetwork", "status.podIP", "status.podIPs"]
@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn an_event_s_source_is_found_where_either_api_writes_it() {
         let event = br#"{"apiVersion":"v1","reportingComponent":"kubelet","source":{}}"#;
-        let picked = Selectable::builtin("", "Event").pick(event).unwrap();
+        let picked = Selectable::builtin("", "Event").pick_json(event).unwrap();
         assert_eq!(picked.fields.get("source"), Some("kubelet"));
     }
 }

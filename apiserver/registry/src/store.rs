@@ -10,12 +10,12 @@ use apimachinery::{ObjectExt, StatusError};
 use bytes::Bytes;
 use schema::types;
 use serde_json::Value;
-use storage::cacher::{Cacher, Config, Decoded, Decoder, KeyOrder};
+use storage::cacher::{Cacher, Config, Decoded, Decoder, KeyOrder, ResourceVersionPlace};
 use storage::{KeyValue, Revision, Storage};
 
-use crate::selectable::Selectable;
-use crate::settled::Settled;
+use crate::selectable::{Picked, Selectable};
 use crate::table::Versions;
+use crate::written::{Known, Written};
 
 /// The store below, and the prefix of every key (`/registry`).
 pub(crate) struct Backing {
@@ -37,8 +37,8 @@ pub struct Store {
     /// Of custom resources: an object stays in the version in which it was stored. What that does not know is dropped when it is
     /// read or written, and its defaults are filled in when it is read.
     versions: Option<Arc<Versions>>,
-    /// Of custom resources: what was written here and is served as it is stored.
-    settled: Arc<Settled>,
+    /// What was written here and is served as it is stored.
+    written: Arc<Written>,
     cacher: OnceLock<Cacher>,
     /// No row of the table has this store any more.
     retired: AtomicBool,
@@ -61,7 +61,7 @@ impl Store {
             namespaced,
             selectable,
             versions: None,
-            settled: Arc::default(),
+            written: Arc::default(),
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
@@ -82,7 +82,7 @@ impl Store {
             namespaced,
             selectable,
             versions: Some(versions),
-            settled: Arc::default(),
+            written: Arc::default(),
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
@@ -130,7 +130,7 @@ impl Store {
                 order: self.order,
                 selectable: self.selectable.clone(),
                 versions: self.versions.clone(),
-                settled: self.settled.clone(),
+                written: self.written.clone(),
             };
             Cacher::new(backing.storage.clone(), Arc::new(decoder), config)
         });
@@ -164,21 +164,21 @@ impl Store {
         Ok(object)
     }
 
-    /// An object that was encoded as `stored`, as it will be read; whether it is served as it is stored.
-    pub(crate) fn settle(&self, object: &mut Value, stored: &[u8]) -> bool {
-        if let Some(versions) = &self.versions {
-            versions.settle_pruned(object);
+    /// Brings an object that was encoded as `stored` into the form in which it will be read. What is known of the bytes if they
+    /// are served as they are.
+    pub(crate) fn settle(&self, object: &mut Value, stored: &[u8]) -> Option<Known> {
+        if self.versions.as_ref().is_some_and(|versions| versions.settle_pruned(object)) {
+            return None;
         }
-        let as_stored = types::to_vec(object) == stored;
-        if as_stored {
-            self.settled.note(stored);
-        }
-        as_stored
+        let place = ResourceVersionPlace::find(stored, self.order).ok()?;
+        Some(Known { place, picked: self.selectable.pick(object) })
     }
 
-    /// Stored bytes that are what is served, with their resourceVersion.
-    pub(crate) fn serve(&self, stored: &[u8], revision: Revision) -> storage::Result<Bytes> {
-        storage::cacher::with_resource_version(stored, revision, self.order)
+    /// Tells the cache, if there is one, what it will find in what is about to be written.
+    pub(crate) fn expect(&self, key: &str, stored: &Bytes, known: Known) {
+        if self.cacher.get().is_some() {
+            self.written.note(key, stored, known);
+        }
     }
 
     /// The bytes to be stored for an object of the stored version, which loses what is not stored: resourceVersion and
@@ -217,30 +217,33 @@ fn read(bytes: &[u8], gvk: &GroupVersionKind, versions: Option<&Versions>) -> se
     Ok(object)
 }
 
-/// Makes cache entries: one pass over the bytes where they are already what is served.
+/// Makes cache entries: one pass over the bytes where they are already what is served, none where the pipeline has just made it.
 struct StoreDecoder {
     gvk: GroupVersionKind,
     order: KeyOrder,
     selectable: Selectable,
     versions: Option<Arc<Versions>>,
-    settled: Arc<Settled>,
+    written: Arc<Written>,
 }
 
 impl Decoder for StoreDecoder {
     fn decode(&self, kv: &KeyValue) -> storage::Result<Decoded> {
+        let decoded = |picked: Picked, object| Decoded { labels: picked.labels, fields: picked.fields, object };
+        if let Some(Known { place, picked }) = self.written.take(kv) {
+            return Ok(decoded(picked, place.fill(&kv.value, kv.mod_revision)));
+        }
         let corrupt = |error: serde_json::Error| storage::Error::Corrupt(error.to_string());
-        let picked = self.selectable.pick(&kv.value).map_err(corrupt)?;
-        let as_stored = picked.api_version == self.gvk.api_version();
-        if as_stored && (self.versions.is_none() || self.settled.knows(&kv.value)) {
-            let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision, self.order)?;
-            return Ok(Decoded { labels: picked.labels, fields: picked.fields, object });
+        if self.versions.is_none() {
+            let picked = self.selectable.pick_json(&kv.value).map_err(corrupt)?;
+            if picked.api_version == self.gvk.api_version() {
+                let object = storage::cacher::with_resource_version(&kv.value, kv.mod_revision, self.order)?;
+                return Ok(decoded(picked, object));
+            }
         }
         let mut object = read(&kv.value, &self.gvk, self.versions.as_deref()).map_err(corrupt)?;
         object.set_resource_version(&itoa(kv.mod_revision));
         // Held for as long as the object lives: without the room that it was printed in, which no allocator takes back.
         let bytes = Bytes::copy_from_slice(&types::to_vec(&object));
-        // Conversion and defaults may have changed what selectors see.
-        let picked = self.selectable.pick(&bytes).map_err(corrupt)?;
-        Ok(Decoded { labels: picked.labels, fields: picked.fields, object: bytes })
+        Ok(decoded(self.selectable.pick(&object), bytes))
     }
 }

@@ -1,62 +1,126 @@
-//! What is known of bytes that were just written: that they are what is served. The cache, which gets them back from the store,
-//! need not find it out again.
+//! What the pipeline knows of bytes that it writes: where their resourceVersion goes and what selectors see of them. The cache,
+//! which gets them back from the store, need not find it out again.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher as _, RandomState};
-
+use bytes::Bytes;
+use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
+use storage::KeyValue;
+use storage::cacher::ResourceVersionPlace;
 
-/// How many writes are remembered at least. The cache is a few behind the pipeline at most; what it misses it finds out itself.
-const REMEMBERED: usize = 4096;
+use crate::selectable::Picked;
 
-/// Fingerprints of stored objects that reading does not change, under one schema.
-#[derive(Debug, Default)]
-pub(crate) struct Settled {
-    /// With a key of its own: nobody can make an object that is taken for another.
-    hasher: RandomState,
-    generations: Mutex<Generations>,
+/// How many writes are remembered at least, and how many bytes of them. The cache is a few behind the pipeline at most; what it
+/// misses it finds out itself.
+const REMEMBERED: usize = 1024;
+const REMEMBERED_BYTES: usize = 4 << 20;
+
+/// What is known of stored bytes that are served as they are, but for the resourceVersion.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub place: ResourceVersionPlace,
+    pub picked: Picked,
 }
+
+/// The last writes under each key that the cache has not seen yet, or that the store refused.
+#[derive(Debug, Default)]
+pub(crate) struct Written(Mutex<Generations>);
 
 #[derive(Debug, Default)]
 struct Generations {
-    young: HashSet<u64>,
-    old: HashSet<u64>,
+    young: HashMap<Box<str>, (Bytes, Known)>,
+    old: HashMap<Box<str>, (Bytes, Known)>,
+    /// Of the bytes in `young`.
+    size: usize,
 }
 
-impl Settled {
-    /// Remembers that `stored` is what is served.
-    pub(crate) fn note(&self, stored: &[u8]) {
-        let fingerprint = self.hasher.hash_one(stored);
-        let mut generations = self.generations.lock();
-        if generations.young.len() >= REMEMBERED {
-            generations.old = std::mem::take(&mut generations.young);
+impl Written {
+    /// Remembers what is known of `stored`, which is about to be written under `key`.
+    pub(crate) fn note(&self, key: &str, stored: &Bytes, known: Known) {
+        let mut generations = self.0.lock();
+        if generations.young.len() >= REMEMBERED || generations.size >= REMEMBERED_BYTES {
+            let room = HashMap::with_capacity(generations.young.len());
+            generations.old = std::mem::replace(&mut generations.young, room);
+            generations.size = 0;
         }
-        generations.young.insert(fingerprint);
+        generations.size += stored.len();
+        if let Some((before, _)) = generations.young.insert(key.into(), (stored.clone(), known)) {
+            generations.size -= before.len();
+        }
     }
 
-    /// Whether `stored` is known to be what is served.
-    pub(crate) fn knows(&self, stored: &[u8]) -> bool {
+    /// What is known of a pair, once.
+    pub(crate) fn take(&self, kv: &KeyValue) -> Option<Known> {
+        let mut generations = self.0.lock();
         // A cache that fills after a start asks for every object there is.
-        if self.generations.lock().young.is_empty() {
-            return false;
+        if generations.young.is_empty() && generations.old.is_empty() {
+            return None;
         }
-        let fingerprint = self.hasher.hash_one(stored);
-        let generations = self.generations.lock();
-        generations.young.contains(&fingerprint) || generations.old.contains(&fingerprint)
+        let key = std::str::from_utf8(&kv.key).ok()?;
+        // Of several writers under one key others may be next.
+        if let Some((stored, _)) = generations.young.get(key) {
+            if *stored != kv.value {
+                return None;
+            }
+            generations.size -= kv.value.len();
+            return generations.young.remove(key).map(|(_, known)| known);
+        }
+        let (stored, known) = generations.old.remove(key)?;
+        (stored == kv.value).then_some(known)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use storage::cacher::KeyOrder;
+
     use super::*;
 
+    fn note(written: &Written, key: usize, object: &str) {
+        let stored = Bytes::copy_from_slice(object.as_bytes());
+        let place = ResourceVersionPlace::find(&stored, KeyOrder::Sorted).unwrap();
+        let labels = [("number", key.to_string())].into_iter().collect();
+        let known = Known { place, picked: Picked { labels, ..Picked::default() } };
+        written.note(&format!("/things/{key}"), &stored, known);
+    }
+
+    /// The label `number` of what is known.
+    fn take(written: &Written, key: usize, object: &str) -> Option<String> {
+        let kv = KeyValue {
+            key: format!("/things/{key}").into(),
+            value: Bytes::copy_from_slice(object.as_bytes()),
+            mod_revision: 1,
+        };
+        written.take(&kv).map(|known| known.picked.labels.get("number").unwrap_or_default().to_owned())
+    }
+
     #[test]
-    fn the_latest_writes_are_known_and_no_others() {
-        let settled = Settled::default();
-        let object = |number: usize| format!("{{\"number\":{number}}}");
-        (0..3 * REMEMBERED).for_each(|number| settled.note(object(number).as_bytes()));
-        assert!((2 * REMEMBERED..3 * REMEMBERED).all(|number| settled.knows(object(number).as_bytes())));
-        assert!(!settled.knows(object(0).as_bytes()), "the oldest are forgotten");
-        assert!(!settled.knows(object(3 * REMEMBERED).as_bytes()), "what was not written is not known");
+    fn what_was_written_is_known_once() {
+        let written = Written::default();
+        (0..9).for_each(|key| note(&written, key, "{}"));
+        assert_eq!(take(&written, 3, "{}").as_deref(), Some("3"));
+        assert_eq!(take(&written, 3, "{}"), None, "taken");
+        assert_eq!(take(&written, 9, "{}"), None, "never written");
+    }
+
+    #[test]
+    fn of_other_bytes_under_the_key_nothing_is_known() {
+        let written = Written::default();
+        note(&written, 1, r#"{"a":1}"#);
+        note(&written, 1, r#"{"a":2}"#);
+        assert_eq!(take(&written, 1, r#"{"a":1}"#), None, "another writer came after");
+        assert_eq!(take(&written, 1, r#"{"a":2}"#).as_deref(), Some("1"), "whose object is still to come");
+    }
+
+    #[test]
+    fn what_is_never_taken_is_forgotten() {
+        let written = Written::default();
+        (0..3 * REMEMBERED).for_each(|key| note(&written, key, "{}"));
+        assert_eq!(take(&written, 0, "{}"), None);
+        assert_eq!(take(&written, 2 * REMEMBERED, "{}").as_deref(), Some("2048"));
+
+        let large = format!(r#"{{"a":"{}"}}"#, "x".repeat(REMEMBERED_BYTES / 4));
+        (0..12).for_each(|key| note(&written, key, &large));
+        assert_eq!(take(&written, 0, &large), None, "large ones sooner");
+        assert_eq!(take(&written, 11, &large).as_deref(), Some("11"));
     }
 }

@@ -45,7 +45,7 @@ pub use counters::Counters;
 pub use entry::{Decoded, Decoder, Entry, Pairs};
 pub use event::{Delivery, Kind};
 pub use read::{At, Freshness, Got, ListRequest, Listed, Predicate, Scope};
-pub use resource_version::{KeyOrder, with_resource_version};
+pub use resource_version::{KeyOrder, ResourceVersionPlace, with_resource_version};
 pub use watch::{Start, WatchRequest, WatchStream};
 
 /// How a [`Cacher`] behaves.

@@ -1,15 +1,38 @@
-//! One pass over an object's JSON that keeps the labels and a few scalars and builds nothing else.
+//! What selectors see of an object, read from the object or in one pass over its JSON that builds nothing else.
 
 use std::borrow::Cow;
 use std::fmt;
 
+use apimachinery::ObjectExt;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
+use storage::cacher::Pairs;
 
 use super::{Picked, Selectable};
 
 impl Selectable {
-    /// Reads what selectors need out of an object's JSON.
-    pub(crate) fn pick(&self, json: &[u8]) -> serde_json::Result<Picked> {
+    /// What selectors see of an object.
+    pub(crate) fn pick(&self, object: &Value) -> Picked {
+        let at = |path: &str| scalar(path.split('.').try_fold(object, |value, key| value.as_object()?.get(key))?);
+        let labels = object.labels().into_iter().flatten();
+        Picked {
+            api_version: object.api_version().to_owned(),
+            labels: labels.map(|(name, value)| (name, value.as_str().unwrap_or_default())).collect(),
+            fields: self.fields_of(|path| at(path).filter(|text| !text.is_empty())),
+        }
+    }
+
+    /// The fields, with the value at each path that is not empty.
+    fn fields_of<'a>(&self, value: impl Fn(&str) -> Option<Cow<'a, str>>) -> Pairs {
+        let fields = self.fields.iter().map(|field| {
+            let value = field.paths.iter().find_map(|path| value(path));
+            (&*field.label, value.unwrap_or(Cow::Borrowed(field.absent)))
+        });
+        fields.collect()
+    }
+
+    /// [`Self::pick`] of an object's JSON.
+    pub(crate) fn pick_json(&self, json: &[u8]) -> serde_json::Result<Picked> {
         let mut wanted: Vec<(&str, Option<String>)> = vec![("apiVersion", None)];
         for path in self.fields.iter().flat_map(|field| &field.paths) {
             if wanted.iter().all(|(known, _)| *known != &**path) {
@@ -24,15 +47,25 @@ impl Selectable {
             let found = found.wanted.iter().find(|(known, _)| *known == path);
             found.and_then(|(_, value)| value.as_deref()).filter(|value| !value.is_empty())
         };
-        let fields = self.fields.iter().map(|field| {
-            let value = field.paths.iter().find_map(|path| value(path));
-            (&*field.label, value.unwrap_or(field.absent))
-        });
         Ok(Picked {
             api_version: value("apiVersion").unwrap_or_default().to_owned(),
-            fields: fields.collect(),
+            fields: self.fields_of(|path| value(path).map(Cow::Borrowed)),
             labels: found.labels.into_iter().collect(),
         })
+    }
+}
+
+/// The text of a scalar.
+fn scalar(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Bool(true) => Some(Cow::Borrowed("true")),
+        Value::Bool(false) => Some(Cow::Borrowed("false")),
+        Value::Number(number) => Some(Cow::Owned(match number.as_f64() {
+            Some(float) if number.is_f64() => float.to_string(),
+            _ => number.to_string(),
+        })),
+        _ => None,
     }
 }
 
@@ -90,7 +123,8 @@ impl<'de> Visitor<'de> for At<'_, '_> {
                 found.path.push('.');
             }
             found.path.push_str(&key);
-            if found.leads_on() {
+            // A dot in a key is none between two.
+            if !key.contains('.') && found.leads_on() {
                 map.next_value_seed(At(found))?;
             } else {
                 map.next_value::<IgnoredAny>()?;

@@ -39,7 +39,7 @@ impl Criteria {
     /// # Errors
     /// 500 if that cannot be read.
     pub fn match_converted(&self, store: &Store, entry: &Entry, converted: &[u8]) -> Result<bool, StatusError> {
-        let picked = store.selectable().pick(converted);
+        let picked = store.selectable().pick_json(converted);
         let picked = picked.map_err(|error| StatusError::internal(format!("a converted object: {error}")))?;
         let field = |name: &str| match name {
             "metadata.name" => Some(entry.name()),

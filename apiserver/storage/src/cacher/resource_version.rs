@@ -34,37 +34,47 @@ impl KeyOrder {
 /// Reads no further than the end of metadata and builds no tree. [`Error::Corrupt`] if it meets something other than
 /// JSON on the way there, or metadata that is no object.
 pub fn with_resource_version(object: &[u8], revision: Revision, order: KeyOrder) -> Result<Bytes> {
-    let object = object.trim_ascii_end();
-    let mut scanner = Scanner { text: object, at: 0 };
-    let splice = locate(&mut scanner, order)
-        .ok_or_else(|| Error::Corrupt(format!("not a JSON object with metadata, at byte {}", scanner.at)))?;
-    let kept = object.len() - splice.replaced.len();
-    let digits = revision.checked_ilog10().unwrap_or(0) as usize + 1;
-    let mut out = Vec::with_capacity(kept + splice.before.len() + digits + splice.after.len());
-    out.extend_from_slice(&object[..splice.replaced.start]);
-    out.extend_from_slice(splice.before.as_bytes());
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{revision}");
-    out.extend_from_slice(splice.after.as_bytes());
-    out.extend_from_slice(&object[splice.replaced.end..]);
-    Ok(Bytes::from(out))
+    Ok(ResourceVersionPlace::find(object, order)?.fill(object, revision))
 }
 
-/// Replace `replaced` by `before`, the revision, `after`.
-struct Splice {
+/// Where the resourceVersion of a stored object goes: replace `replaced` by `before`, the revision, `after`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceVersionPlace {
     replaced: Range<usize>,
     before: &'static str,
     after: &'static str,
 }
 
-impl Splice {
+impl ResourceVersionPlace {
+    /// The place in `object`; see [`with_resource_version`], errors included.
+    pub fn find(object: &[u8], order: KeyOrder) -> Result<Self> {
+        let mut scanner = Scanner { text: object.trim_ascii_end(), at: 0 };
+        locate(&mut scanner, order)
+            .ok_or_else(|| Error::Corrupt(format!("not a JSON object with metadata, at byte {}", scanner.at)))
+    }
+
+    /// `object`, in which this is the place, with a resourceVersion.
+    pub fn fill(&self, object: &[u8], revision: Revision) -> Bytes {
+        let object = object.trim_ascii_end();
+        let kept = object.len() - self.replaced.len();
+        let digits = revision.checked_ilog10().unwrap_or(0) as usize + 1;
+        let mut out = Vec::with_capacity(kept + self.before.len() + digits + self.after.len());
+        out.extend_from_slice(&object[..self.replaced.start]);
+        out.extend_from_slice(self.before.as_bytes());
+        // Writing to a Vec cannot fail.
+        let _ = write!(out, "{revision}");
+        out.extend_from_slice(self.after.as_bytes());
+        out.extend_from_slice(&object[self.replaced.end..]);
+        Bytes::from(out)
+    }
+
     fn insert(at: usize, before: &'static str, after: &'static str) -> Self {
         Self { replaced: at..at, before, after }
     }
 }
 
 /// Where the resourceVersion of the object at the scanner goes. `None` if it is no JSON object.
-fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Splice> {
+fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<ResourceVersionPlace> {
     scanner.expect(b'{')?;
     let first = scanner.at;
     let mut empty = true;
@@ -77,7 +87,7 @@ fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Splice> {
             let start = scanner.at;
             scanner.skip_value()?;
             let null = &scanner.text[start..scanner.at] == b"null";
-            return null.then_some(Splice {
+            return null.then_some(ResourceVersionPlace {
                 replaced: start..scanner.at,
                 before: r#"{"resourceVersion":""#,
                 after: r#""}"#,
@@ -86,13 +96,13 @@ fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Splice> {
         return locate_in_metadata(scanner, order);
     }
     Some(if empty {
-        Splice::insert(first, r#""metadata":{"resourceVersion":""#, r#""}"#)
+        ResourceVersionPlace::insert(first, r#""metadata":{"resourceVersion":""#, r#""}"#)
     } else {
-        Splice::insert(first, r#""metadata":{"resourceVersion":""#, r#""},"#)
+        ResourceVersionPlace::insert(first, r#""metadata":{"resourceVersion":""#, r#""},"#)
     })
 }
 
-fn locate_in_metadata(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Splice> {
+fn locate_in_metadata(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<ResourceVersionPlace> {
     scanner.expect(b'{')?;
     // Where the first key stands that comes after it, and where the last value ends.
     let (mut next, mut end) = (None, scanner.at);
@@ -102,7 +112,7 @@ fn locate_in_metadata(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Spli
         let start = scanner.at;
         scanner.skip_value()?;
         if scanner.is_key(key.clone(), "resourceVersion") {
-            return Some(Splice { replaced: start..scanner.at, before: "\"", after: "\"" });
+            return Some(ResourceVersionPlace { replaced: start..scanner.at, before: "\"", after: "\"" });
         }
         if next.is_none() && !order.is_before(&scanner.text[key.clone()]) {
             next = Some(key.start - 1);
@@ -110,9 +120,9 @@ fn locate_in_metadata(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<Spli
         end = scanner.at;
     }
     Some(match next {
-        Some(at) => Splice::insert(at, r#""resourceVersion":""#, "\","),
-        None if empty => Splice::insert(end, r#""resourceVersion":""#, "\""),
-        None => Splice::insert(end, r#","resourceVersion":""#, "\""),
+        Some(at) => ResourceVersionPlace::insert(at, r#""resourceVersion":""#, "\","),
+        None if empty => ResourceVersionPlace::insert(end, r#""resourceVersion":""#, "\""),
+        None => ResourceVersionPlace::insert(end, r#","resourceVersion":""#, "\""),
     })
 }
 
