@@ -42,6 +42,15 @@ pub(crate) trait Change: Send + Sync {
     /// The object that the client wants, given the one there is. Called once an attempt.
     fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError>;
 
+    /// Takes an object back whose attempt is to be made again, without its owners: upstream, too, goes on with what the first
+    /// attempt made of it.
+    fn give_back(&self, _draft: Value) {}
+
+    /// Whether the client leaves the name to the server.
+    fn is_nameless(&self) -> bool {
+        false
+    }
+
     /// Whether the object is made if there is none.
     fn may_create(&self) -> bool {
         false
@@ -228,6 +237,7 @@ impl Write<'_> {
                 claims.settle(self.registry, false).await;
                 keeps_owners = false;
                 attempts -= 1;
+                change.give_back(object);
                 continue;
             }
             match outcome.map_err(|error| storage_error::write(&error, self.target, "create"))? {
@@ -271,7 +281,7 @@ impl Write<'_> {
 
     /// Whether the name was made here, so that another may be tried.
     fn was_generated(&self, change: &dyn Change, object: &Value) -> bool {
-        !object.generate_name().is_empty() && change.draft(None).is_ok_and(|draft| draft.name().is_empty())
+        change.is_nameless() && !object.generate_name().is_empty()
     }
 
     async fn taken(&self, object: &Value) -> Result<Option<StatusError>, StatusError> {

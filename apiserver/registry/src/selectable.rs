@@ -195,6 +195,33 @@ mod tests {
     }
 
     #[test]
+    fn an_object_and_its_json_show_selectors_the_same() {
+        let labels = [
+            "spec.text",
+            "spec.yes",
+            "spec.no",
+            "spec.whole",
+            "spec.large",
+            "spec.float",
+            "spec.null",
+            "spec.list",
+            "spec.deep.er",
+            "spec.none",
+        ];
+        let selectable = Selectable::custom(labels.into_iter());
+        let json = br#"{"apiVersion":"a/v1","kind":"K","metadata":{"labels":{"b":"2","a":""}},"spec.text":"dotted",
+            "spec":{"text":"x","yes":true,"no":false,"whole":-3,"large":18446744073709551615,"float":0.5,"null":null,
+            "list":["y"],"deep":{"er":"z"},"deep.er":"dotted"}}"#;
+        let of_json = selectable.pick_json(json).unwrap();
+        let of_object = selectable.pick(&serde_json::from_slice(json).unwrap());
+        assert_eq!(of_object.labels, of_json.labels);
+        assert_eq!(of_object.fields, of_json.fields);
+        assert_eq!(of_object.api_version, of_json.api_version);
+        let fields: Vec<_> = labels.map(|label| of_json.fields.get(label).unwrap()).to_vec();
+        assert_eq!(fields, ["x", "true", "false", "-3", "18446744073709551615", "0.5", "", "", "z", ""]);
+    }
+
+    #[test]
     fn an_event_s_source_is_found_where_either_api_writes_it() {
         let event = br#"{"apiVersion":"v1","reportingComponent":"kubelet","source":{}}"#;
         let picked = Selectable::builtin("", "Event").pick_json(event).unwrap();

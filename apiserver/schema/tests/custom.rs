@@ -149,6 +149,38 @@ fn defaults_fill_existing_parents_and_replace_forbidden_nulls() {
 }
 
 #[test]
+fn settling_says_whether_it_changed_what_is_stored() {
+    let schema = schema(json!({
+        "s": {"type": "string", "default": "x"},
+        "plain": {"type": "string"},
+        "nullable": {"type": "string", "nullable": true},
+        "l": {"type": "array", "items": {"type": "object", "nullable": true, "properties": {"p": {"type": "string", "default": "TCP"}}}},
+        "inner": {"type": "object", "x-kubernetes-embedded-resource": true, "x-kubernetes-preserve-unknown-fields": true},
+    }));
+    let cases = [
+        (json!({"s": "y", "nullable": null, "l": [{"p": "UDP"}, null]}), json!({"generation": 1}), false),
+        (json!({"s": "y", "inner": {"metadata": {"name": "a"}}}), json!({"generation": 2}), false),
+        (json!({"s": "y"}), json!({}), true),
+        (json!({"s": "y"}), json!({"generation": 0}), true),
+        (json!({"s": "y"}), json!({"generation": 1, "unknown": 1}), true),
+        (json!({}), json!({"generation": 1}), true),
+        (json!({"s": null}), json!({"generation": 1}), true),
+        (json!({"s": "y", "plain": null}), json!({"generation": 1}), true),
+        (json!({"s": "y", "l": [{}]}), json!({"generation": 1}), true),
+        (json!({"s": "y", "inner": {"kind": 1}}), json!({"generation": 1}), true),
+        (json!({"s": "y", "inner": {"metadata": {"unknown": 1}}}), json!({"generation": 1}), true),
+    ];
+    for (spec, metadata, changes) in cases {
+        let mut widget = object(spec);
+        widget["metadata"] = metadata;
+        let before = widget.clone();
+        assert_eq!(schema.settle(&mut widget), changes, "{before}");
+        assert_eq!(widget != before, changes, "{before} became {widget}");
+        assert!(!schema.settle(&mut widget), "what is settled stays as it is: {widget}");
+    }
+}
+
+#[test]
 fn schemas_that_are_not_structural_are_refused() {
     for (raw, want) in [
         (json!({"type": "string"}), r#"s.type: Invalid value: "string": must be object at the root"#),

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use apimachinery::StatusError;
 use apimachinery::gvk::GroupVersionKind;
+use apimachinery::{ObjectExt, StatusError};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::decode::Expected;
@@ -14,12 +15,33 @@ use crate::served::Written;
 use crate::subresource::View;
 use crate::{RequestContext, Target, acting};
 
-/// The object as sent.
-struct New(Value);
+/// The object as sent, or as an attempt gave it back.
+struct New {
+    object: Mutex<Value>,
+    /// Whether it has no name: then more than one may have to be tried, and the object stays. Otherwise the only attempt takes it.
+    nameless: bool,
+}
+
+impl New {
+    fn of(object: Value) -> Self {
+        Self { nameless: object.name().is_empty(), object: Mutex::new(object) }
+    }
+}
 
 impl Change for New {
     fn draft(&self, _current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
-        Ok(self.0.clone())
+        let mut object = self.object.lock();
+        Ok(if self.nameless { object.clone() } else { std::mem::take(&mut object) })
+    }
+
+    fn give_back(&self, draft: Value) {
+        if !self.nameless {
+            *self.object.lock() = draft;
+        }
+    }
+
+    fn is_nameless(&self) -> bool {
+        self.nameless
     }
 
     fn must_create(&self) -> bool {
@@ -70,7 +92,7 @@ impl Registry {
                 force: None,
             },
         };
-        write.run(&New(object)).await
+        write.run(&New::of(object)).await
     }
 }
 
