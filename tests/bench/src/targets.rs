@@ -23,6 +23,8 @@ struct Target {
 enum Of {
     Store,
     BothKinds,
+    /// Custom resources may cost that many times what ConfigMaps may.
+    BothKindsBy(f64),
     CustomResources,
     Growth,
 }
@@ -52,8 +54,9 @@ const fn held(limit: Option<Limit>, reached: f64) -> Option<Limit> {
 }
 
 impl Limit {
-    fn holds(self, value: f64) -> bool {
-        let limit = self.held.unwrap_or(self.wanted);
+    /// Whether a figure does that may be `by` times the limit.
+    fn holds(self, value: f64, by: f64) -> bool {
+        let limit = by * self.held.unwrap_or(self.wanted);
         if self.least { value >= limit } else { value <= limit }
     }
 
@@ -78,11 +81,11 @@ const TARGETS: &[Target] = &[
         work: "create", measure: "of raw", unit: "%", embedded: least(50.0), etcd: least(60.0) },
     Target { name: "create, rate", upstream: "979/s; 630/s", of: Of::BothKinds,
         work: "create", measure: "rate", unit: "/s", embedded: least(15_000.0), etcd: None },
-    Target { name: "create, CPU each", upstream: "1.41 ms; 2.20 ms", of: Of::BothKinds,
+    Target { name: "create, CPU each", upstream: "1.41 ms; 2.20 ms", of: Of::BothKindsBy(1.5),
         work: "create", measure: "CPU each", unit: "ms", embedded: most(0.12), etcd: most(0.12) },
-    Target { name: "get, CPU each", upstream: "0.68 ms; 1.00 ms", of: Of::BothKinds,
+    Target { name: "get, CPU each", upstream: "0.68 ms; 1.00 ms", of: Of::BothKindsBy(1.5),
         work: "get", measure: "CPU each", unit: "ms", embedded: held(most(0.03), 0.027), etcd: most(0.03) },
-    Target { name: "update, CPU each", upstream: "1.69 ms; 3.16 ms", of: Of::BothKinds,
+    Target { name: "update, CPU each", upstream: "1.69 ms; 3.16 ms", of: Of::BothKindsBy(1.5),
         work: "update", measure: "CPU each", unit: "ms", embedded: most(0.15), etcd: most(0.15) },
     Target { name: "create, CPU, custom resources of ConfigMaps'", upstream: "156 %", of: Of::CustomResources,
         work: "create", measure: "of ConfigMaps'", unit: "%", embedded: most(150.0), etcd: most(150.0) },
@@ -123,19 +126,27 @@ impl Target {
     fn values(&self, store: &str, figures: &Figures) -> Vec<Option<f64>> {
         let sections: &[&str] = match self.of {
             Of::Store => &[""],
-            Of::BothKinds => &[", ConfigMaps", ", custom resources"],
+            Of::BothKinds | Of::BothKindsBy(_) => &[", ConfigMaps", ", custom resources"],
             Of::CustomResources => &[", custom resources"],
             Of::Growth => &[", growth"],
         };
         let value = |section: &&str| figures.get(&format!("{store}{section}"), self.work, self.measure);
         sections.iter().map(value).collect()
     }
+
+    /// The same, each with whether it holds.
+    fn judged(&self, store: &str, limit: Limit, figures: &Figures) -> Vec<Option<(f64, bool)>> {
+        let custom = if let Of::BothKindsBy(factor) = self.of { factor } else { 1.0 };
+        let values = self.values(store, figures).into_iter().zip([1.0, custom]);
+        values.map(|(value, by)| value.map(|value| (value, limit.holds(value, by)))).collect()
+    }
 }
 
 /// The stores that have targets.
 const STORES: [&str; 2] = ["embedded", "etcd"];
 
-/// The table of targets and figures; of two figures the second is that of custom resources. A figure that misses is in bold.
+/// The table of targets and figures; of two figures the second is that of custom resources, which for CPU times of single
+/// requests may be half as much again. A figure that misses is in bold.
 pub fn met(figures: &Figures) -> String {
     let head = ["target", "kube-apiserver", "wanted, embedded", "measured", "wanted, on etcd", "measured"];
     let rows: Vec<Vec<String>> = TARGETS
@@ -144,11 +155,10 @@ pub fn met(figures: &Figures) -> String {
             let cells = STORES.iter().flat_map(|store| match target.limit(store) {
                 None => [String::new(), String::new()],
                 Some(limit) => {
-                    let values = target.values(store, figures).into_iter();
-                    let cells = values.map(|value| match value {
+                    let cells = target.judged(store, limit, figures).into_iter().map(|value| match value {
                         None => "–".to_owned(),
-                        Some(value) if limit.holds(value) => shown(value, target.unit),
-                        Some(value) => format!("**{}**", shown(value, target.unit)),
+                        Some((value, true)) => shown(value, target.unit),
+                        Some((value, false)) => format!("**{}**", shown(value, target.unit)),
                     });
                     [limit.shown(target.unit), cells.collect::<Vec<_>>().join("; ")]
                 }
@@ -164,10 +174,10 @@ pub fn tally(figures: &Figures) -> (usize, usize, usize) {
     let (mut held, mut missed, mut unknown) = (0, 0, 0);
     for (target, store) in TARGETS.iter().flat_map(|target| STORES.map(|store| (target, store))) {
         let Some(limit) = target.limit(store) else { continue };
-        for value in target.values(store, figures) {
+        for value in target.judged(store, limit, figures) {
             match value {
-                Some(value) if limit.holds(value) => held += 1,
-                Some(_) => missed += 1,
+                Some((_, true)) => held += 1,
+                Some((_, false)) => missed += 1,
                 None => unknown += 1,
             }
         }
