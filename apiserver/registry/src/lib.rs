@@ -35,7 +35,7 @@ mod written;
 
 pub use context::{RequestContext, Target, Warnings};
 pub use following::Known;
-pub use meta::generate_name;
+pub use meta::{generate_name, random_uuid};
 pub use options::{
     Body, CreateOptions, DeleteOptions, FieldValidation, GetOptions, ListOptions, Patch, PatchOptions, Preconditions,
     PropagationPolicy, ResourceVersionMatch, UpdateOptions,

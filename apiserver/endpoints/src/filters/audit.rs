@@ -39,7 +39,7 @@ pub(crate) fn id(headers: &HeaderMap) -> HeaderValue {
     match headers.get(AUDIT_ID) {
         Some(id) if !id.is_empty() && id.len() <= 64 => id.clone(),
         _ => {
-            let id = uuid::Uuid::new_v4();
+            let id = registry::random_uuid();
             HeaderValue::from_str(id.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()))
                 .unwrap_or_else(|_| HeaderValue::from_static(""))
         }
