@@ -88,8 +88,8 @@ async fn list_and_watch(
     let mut events = registry.watch(&ctx, &collection, &options).await?;
     while let Some(event) = events.next().await {
         let change = match event.kind {
-            EventKind::Added | EventKind::Modified => Change::Put(event.object),
-            EventKind::Deleted => Change::Gone(event.object),
+            EventKind::Added | EventKind::Modified => Change::Put(event.object()),
+            EventKind::Deleted => Change::Gone(event.object()),
             EventKind::Bookmark => continue,
             EventKind::Error => break,
         };

@@ -1,40 +1,20 @@
 //! Events of a watch that are ready at the same time leave in one piece, for a piece costs a connection as much as the small
 //! event in it. Watchers who are told of the same events share the piece.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 
-use apimachinery::gvk::GroupVersionResource;
 use bytes::Bytes;
 use futures::Stream;
 use futures::stream::{Fuse, StreamExt as _};
 use parking_lot::Mutex;
-use registry::Row;
 
 /// The most that is joined: what one frame of HTTP/2 holds.
 const MOST: usize = 16 * 1024;
 /// So many pieces are looked through for one that may be shared. Each is held by whoever sends it, not for being found.
 const LATEST: usize = 8;
-
-/// The pieces that are on their way to the watchers of each kind.
-#[derive(Debug, Default)]
-pub(crate) struct Watched(Mutex<HashMap<GroupVersionResource, Weak<Pieces>>>);
-
-impl Watched {
-    /// The pieces of a kind, for as long as somebody watches it.
-    pub(crate) fn of(&self, row: &Row) -> Arc<Pieces> {
-        let mut watched = self.0.lock();
-        if let Some(pieces) = watched.get(&row.gvr).and_then(Weak::upgrade) {
-            return pieces;
-        }
-        watched.retain(|_, pieces| pieces.strong_count() > 0);
-        let pieces = Arc::default();
-        watched.insert(row.gvr.clone(), Arc::downgrade(&pieces));
-        pieces
-    }
-}
 
 /// The latest pieces of one kind.
 #[derive(Debug, Default)]

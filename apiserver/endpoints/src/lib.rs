@@ -35,6 +35,7 @@ mod table;
 mod text;
 pub mod tls;
 pub mod version;
+mod watched;
 mod yaml;
 
 pub use body::{Body, RequestBody};

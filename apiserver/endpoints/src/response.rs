@@ -4,7 +4,7 @@ use std::io::Write;
 
 use apimachinery::quote::write_go_json;
 use apimachinery::status::{Status, StatusError};
-use bytes::{Buf as _, Bytes};
+use bytes::{BufMut as _, Bytes};
 use flate2::write::GzEncoder;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER, VARY};
 use http::{HeaderMap, Response, StatusCode};
@@ -82,7 +82,7 @@ impl Form {
     pub(crate) fn texts(&self, code: StatusCode, texts: impl Iterator<Item = Text> + Send + 'static) -> Response<Body> {
         if !self.verbatim() {
             let mut json = Vec::new();
-            texts.for_each(|text| json.extend_from_slice(text.chunk()));
+            texts.for_each(|text| json.put(text));
             return self.json(code, json.into());
         }
         if self.gzip {

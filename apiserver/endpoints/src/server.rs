@@ -28,6 +28,7 @@ use crate::query::Query;
 use crate::request_info::{self, RequestInfo};
 use crate::response::{self, Form};
 use crate::serve::Until;
+use crate::watched::Watched;
 use crate::{discovery, joined, openapi, protobuf, routes, version};
 
 /// What a client is told of a handler that panicked.
@@ -106,8 +107,8 @@ pub struct Server {
     pub(crate) config: Config,
     pub(crate) discovery: discovery::Cache,
     pub(crate) openapi: openapi::Cache,
-    pub(crate) envelopes: protobuf::Watched,
-    pub(crate) joined: joined::Watched,
+    pub(crate) envelopes: Watched<protobuf::Envelopes>,
+    pub(crate) joined: Watched<joined::Pieces>,
     flow_control: FlowControl,
     impersonation: Impersonation,
 }

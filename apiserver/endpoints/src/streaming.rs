@@ -12,8 +12,11 @@ use registry::{EventKind, Listed, Row, Served, WatchEvent, WatchStream};
 use crate::table::Shape;
 use crate::text::Text;
 
-/// A list leaves in pieces of about this many bytes.
+/// A list leaves in pieces of about this many bytes, so that the first leaves soon and little that is made waits to be sent.
 const CHUNK: usize = 64 * 1024;
+/// Once the first has left, pieces hold so much of objects as they are in the cache anyway: at each piece the task that gathers
+/// and the one that sends wait for each other.
+const SHARED_CHUNK: usize = 512 * 1024;
 
 /// The JSON of a list in the shape asked for. Only the piece that is being sent is in memory besides the objects.
 pub(crate) fn list(
@@ -88,22 +91,27 @@ impl Iterator for Chunks {
     fn next(&mut self) -> Option<Text> {
         self.tail.as_ref()?;
         let mut out = Text::default();
+        let enough = match (&self.head, &self.shape) {
+            (None, Shape::Object) => SHARED_CHUNK,
+            _ => CHUNK,
+        };
         out.push(self.head.take().unwrap_or_default());
         for item in self.items.by_ref() {
-            if !std::mem::take(&mut self.first) {
-                out.push_comma();
-            }
+            let first = std::mem::take(&mut self.first);
             match &self.shape {
                 // The objects in a list of a built-in kind do not repeat its version and kind.
-                Shape::Object if self.row.is_custom() => out.push_object(item),
-                Shape::Object => out.push_object_without_type_meta(item),
+                Shape::Object if self.row.is_custom() => out.push_object(item, first),
+                Shape::Object => out.push_object_without_type_meta(item, first),
                 shape => {
                     let mut text = Vec::new();
+                    if !first {
+                        text.push(b',');
+                    }
                     shape.push_item(&self.row, &item, &mut text);
                     out.push(text);
                 }
             }
-            if out.remaining() >= CHUNK {
+            if out.remaining() >= enough {
                 return Some(out);
             }
         }
@@ -119,13 +127,13 @@ impl Iterator for Chunks {
 pub(crate) fn watch(row: Arc<Row>, shape: Shape, events: WatchStream) -> impl Stream<Item = Bytes> + Send + 'static {
     let mut shape = shape;
     events.map(move |event| match (&mut shape, event.kind) {
-        (Shape::Object, _) | (_, EventKind::Error) => event.framed,
+        (Shape::Object, _) | (_, EventKind::Error) => event.framed(),
         (shape, _) => frame(&row, shape, &event),
     })
 }
 
 fn frame(row: &Row, shape: &mut Shape, event: &WatchEvent) -> Bytes {
-    let (kind, object) = match shape.event(row, &event.object) {
+    let (kind, object) = match shape.event(row, &event.object()) {
         Ok(object) => (event.kind, object),
         Err(error) => (EventKind::Error, go_json_bytes(error.status()).into()),
     };

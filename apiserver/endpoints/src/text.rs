@@ -1,117 +1,138 @@
 //! Text of objects that is put together where it is sent.
 
-use std::cell::OnceCell;
+use std::collections::VecDeque;
+use std::io::IoSlice;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use registry::Served;
 
 use crate::raw;
 
 /// Objects and what stands between them, on the way to a client.
 ///
-/// They are put together when the text is first read, which is when the connection's own task sends it. Whoever answered may
-/// run elsewhere: what it copied would have to be fetched from another processor's cache.
+/// The objects' own text is read when the connection's task sends it, and let go of as it is sent. Whoever answered may run
+/// elsewhere: what it copied would have to be fetched from another processor's cache, and be copied again.
 #[derive(Debug, Default)]
 pub struct Text {
-    parts: Vec<Part>,
-    /// Of all parts.
-    length: usize,
-    /// How much has been sent.
+    /// What is left to send. None of them is empty.
+    parts: VecDeque<Part>,
+    /// How much of the first part has been sent.
     at: usize,
-    whole: OnceCell<Vec<u8>>,
+    /// How much is left.
+    length: usize,
 }
 
 #[derive(Debug)]
 enum Part {
     Made(Vec<u8>),
-    Comma,
-    Object(Served),
-    /// A brace, and an object from here on.
-    Rest(Served, usize),
+    /// An object from somewhere on, and what stands before it.
+    Object {
+        lead: &'static [u8],
+        object: Served,
+        from: usize,
+    },
 }
 
 impl Part {
-    fn push_to(&self, out: &mut Vec<u8>) {
+    fn slices(&self) -> [&[u8]; 2] {
         match self {
-            Self::Made(text) => out.extend_from_slice(text),
-            Self::Comma => out.push(b','),
-            Self::Object(object) => out.extend_from_slice(object.bytes()),
-            Self::Rest(object, from) => {
-                out.push(b'{');
-                out.extend_from_slice(object.bytes().get(*from..).unwrap_or_default());
-            }
+            Self::Made(text) => [&[], text],
+            Self::Object { lead, object, from } => [lead, object.bytes().get(*from..).unwrap_or_default()],
         }
+    }
+
+    /// The same without the first `at` bytes.
+    fn slices_from(&self, at: usize) -> [&[u8]; 2] {
+        let [lead, text] = self.slices();
+        match lead.get(at..) {
+            Some(lead) => [lead, text],
+            None => [&[], text.get(at - lead.len()..).unwrap_or_default()],
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.slices().iter().map(|slice| slice.len()).sum()
     }
 }
 
 impl Text {
-    fn add(&mut self, part: Part, length: usize) {
-        self.parts.push(part);
-        self.length += length;
+    fn add(&mut self, part: Part) {
+        let length = part.len();
+        if length > 0 {
+            self.parts.push_back(part);
+            self.length += length;
+        }
     }
 
     /// Appends text.
     pub(crate) fn push(&mut self, text: Vec<u8>) {
-        if !text.is_empty() {
-            let length = text.len();
-            self.add(Part::Made(text), length);
-        }
+        self.add(Part::Made(text));
     }
 
-    /// Appends a comma.
-    pub(crate) fn push_comma(&mut self) {
-        self.add(Part::Comma, 1);
+    /// Appends an object, behind a comma unless it is the `first` of a list.
+    pub(crate) fn push_object(&mut self, object: Served, first: bool) {
+        self.add(Part::Object { lead: if first { b"" } else { b"," }, object, from: 0 });
     }
 
-    /// Appends an object.
-    pub(crate) fn push_object(&mut self, object: Served) {
-        let length = object.bytes().len();
-        self.add(Part::Object(object), length);
-    }
-
-    /// Appends an object without its `apiVersion` and `kind`.
-    pub(crate) fn push_object_without_type_meta(&mut self, object: Served) {
+    /// The same without the object's `apiVersion` and `kind`.
+    pub(crate) fn push_object_without_type_meta(&mut self, object: Served, first: bool) {
         match raw::after_type_meta(object.bytes()) {
-            Some(from) => {
-                let length = 1 + object.bytes().len() - from;
-                self.add(Part::Rest(object, from), length);
-            }
+            Some(from) => self.add(Part::Object { lead: if first { b"{" } else { b",{" }, object, from }),
             None => {
                 let mut text = Vec::with_capacity(object.bytes().len());
+                if !first {
+                    text.push(b',');
+                }
                 raw::push_without_type_meta(object.bytes(), &mut text);
                 self.push(text);
             }
         }
     }
-
-    fn whole(&self) -> &[u8] {
-        self.whole.get_or_init(|| {
-            let mut whole = Vec::with_capacity(self.length);
-            self.parts.iter().for_each(|part| part.push_to(&mut whole));
-            debug_assert_eq!(whole.len(), self.length);
-            whole
-        })
-    }
 }
 
 impl From<Text> for Bytes {
-    fn from(mut text: Text) -> Self {
-        text.copy_to_bytes(text.remaining())
+    fn from(text: Text) -> Self {
+        let mut bytes = BytesMut::with_capacity(text.remaining());
+        bytes.put(text);
+        bytes.freeze()
     }
 }
 
 impl Buf for Text {
     fn remaining(&self) -> usize {
-        self.length - self.at
+        self.length
     }
 
     fn chunk(&self) -> &[u8] {
-        self.whole().get(self.at..).unwrap_or_default()
+        let [lead, text] = self.parts.front().map_or([&[][..]; 2], |part| part.slices_from(self.at));
+        if lead.is_empty() { text } else { lead }
     }
 
-    fn advance(&mut self, count: usize) {
-        assert!(count <= self.remaining(), "beyond the end");
-        self.at += count;
+    fn chunks_vectored<'a>(&'a self, to: &mut [IoSlice<'a>]) -> usize {
+        let (mut at, mut count, mut to) = (self.at, 0, to.iter_mut());
+        for part in &self.parts {
+            for slice in part.slices_from(at).into_iter().filter(|slice| !slice.is_empty()) {
+                let Some(place) = to.next() else { return count };
+                *place = IoSlice::new(slice);
+                count += 1;
+            }
+            at = 0;
+        }
+        count
+    }
+
+    fn advance(&mut self, mut count: usize) {
+        assert!(count <= self.length, "beyond the end");
+        self.length -= count;
+        while let Some(left) = self.parts.front().map(|part| part.len() - self.at) {
+            if count < left {
+                self.at += count;
+                return;
+            }
+            count -= left;
+            self.at = 0;
+            self.parts.pop_front();
+        }
     }
 }
 
@@ -136,6 +157,13 @@ impl Buf for Piece {
         match self {
             Self::Bytes(bytes) => bytes.chunk(),
             Self::Text(text) => text.chunk(),
+        }
+    }
+
+    fn chunks_vectored<'a>(&'a self, to: &mut [IoSlice<'a>]) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.chunks_vectored(to),
+            Self::Text(text) => text.chunks_vectored(to),
         }
     }
 
@@ -164,23 +192,33 @@ mod tests {
         let text = || {
             let mut text = Text::default();
             text.push(b"[".to_vec());
-            text.push_object(object(r#"{"a":1}"#));
-            text.push_comma();
-            text.push_object_without_type_meta(object(r#"{"kind":"C","apiVersion":"v1","b":{"c":2}}"#));
-            text.push_comma();
-            text.push_object_without_type_meta(object(r#"{"apiVersion":"v1","data":3,"kind":"C"}"#));
+            text.push(Vec::new());
+            text.push_object(object(r#"{"a":1}"#), true);
+            text.push_object_without_type_meta(object(r#"{"kind":"C","apiVersion":"v1","b":{"c":2}}"#), false);
+            text.push_object_without_type_meta(object(r#"{"apiVersion":"v1","data":3,"kind":"C"}"#), false);
+            text.push_object(object(r#"{"d":4}"#), false);
             text.push(b"]".to_vec());
-            text
+            Piece::Text(text)
         };
-        let expected = r#"[{"a":1},{"b":{"c":2}},{"data":3}]"#;
+        let expected = r#"[{"a":1},{"b":{"c":2}},{"data":3},{"d":4}]"#;
         assert_eq!(text().remaining(), expected.len());
-        assert_eq!(Bytes::from(text()), expected);
-        let (mut by_bytes, mut text) = (Vec::new(), Piece::Text(text()));
-        while text.has_remaining() {
-            by_bytes.push(text.chunk()[0]);
-            text.advance(1);
+        assert_eq!(text().copy_to_bytes(expected.len()), expected);
+        for step in 1..=expected.len() {
+            for most in [1, 2, 5, 64] {
+                let (mut text, mut sent) = (text(), Vec::new());
+                while text.has_remaining() {
+                    let mut slices = [IoSlice::new(&[]); 64];
+                    let count = text.chunks_vectored(&mut slices[..most]);
+                    assert!(slices[..count].iter().all(|slice| !slice.is_empty()));
+                    let seen: Vec<u8> = slices[..count].iter().flat_map(|slice| slice.iter().copied()).collect();
+                    assert!(seen.starts_with(text.chunk()));
+                    let step = step.min(seen.len());
+                    sent.extend_from_slice(&seen[..step]);
+                    text.advance(step);
+                }
+                assert_eq!(String::from_utf8_lossy(&sent), expected, "by {step} of {most} slices");
+                assert_eq!((text.chunk(), text.chunks_vectored(&mut [IoSlice::new(&[])])), (&b""[..], 0));
+            }
         }
-        assert_eq!(String::from_utf8_lossy(&by_bytes), expected);
-        assert_eq!(text.chunk(), b"");
     }
 }

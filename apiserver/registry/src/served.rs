@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 use serde_json::Value;
-use storage::cacher::Entry;
+use storage::cacher::{Delivery, Entry};
 
 use apimachinery::status::{Status, StatusError};
 
@@ -133,10 +133,55 @@ impl EventKind {
 pub struct WatchEvent {
     /// What happened.
     pub kind: EventKind,
+    content: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    /// As the cache tells it to all watchers, of an object.
+    Cached(Delivery),
+    Made(Box<Made>),
+}
+
+#[derive(Clone, Debug)]
+struct Made {
+    object: Served,
+    framed: Bytes,
+}
+
+impl WatchEvent {
+    /// An event as the cache tells it, which is of an object.
+    pub(crate) fn cached(kind: EventKind, delivery: Delivery) -> Self {
+        Self { kind, content: Content::Cached(delivery) }
+    }
+
+    /// An event of an object that the cache does not have so.
+    pub(crate) fn made(kind: EventKind, object: Served) -> Self {
+        let text = object.bytes();
+        let mut framed = Vec::with_capacity(text.len() + 40);
+        framed.extend_from_slice(b"{\"type\":\"");
+        framed.extend_from_slice(kind.as_str().as_bytes());
+        framed.extend_from_slice(b"\",\"object\":");
+        framed.extend_from_slice(text);
+        framed.extend_from_slice(b"}\n");
+        Self { kind, content: Content::Made(Box::new(Made { object, framed: framed.into() })) }
+    }
+
     /// The object, or a Status for [`EventKind::Error`].
-    pub object: Served,
+    pub fn object(&self) -> Served {
+        match &self.content {
+            Content::Cached(delivery) => Served::from_bytes(delivery.object().unwrap_or_default()),
+            Content::Made(made) => made.object.clone(),
+        }
+    }
+
     /// The event in the plain JSON form, `{"type":…,"object":…}` and a newline; shared by all watchers that see the same.
-    pub framed: Bytes,
+    pub fn framed(&self) -> Bytes {
+        match &self.content {
+            Content::Cached(delivery) => delivery.framed().unwrap_or_default(),
+            Content::Made(made) => made.framed.clone(),
+        }
+    }
 }
 
 /// A running watch. It ends after an [`EventKind::Error`], or when the server ends it; who asked for it ends it at its timeout.

@@ -168,7 +168,7 @@ impl Controller {
             if event.kind == EventKind::Error {
                 return Ok(());
             }
-            let definition = Definition::read(event.object.bytes())?;
+            let definition = Definition::read(event.object().bytes())?;
             self.resource_version = definition.outline().resource_version().to_owned();
             let name = definition.outline().name().to_owned();
             match event.kind {

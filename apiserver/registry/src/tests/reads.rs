@@ -70,8 +70,8 @@ async fn a_watch_delivers_what_came_after_its_revision() {
     server.merge("v1/configmaps/a", json!({"data": {"k": "w"}})).await.unwrap();
     server.delete("v1/configmaps/a", DeleteOptions::default()).await.unwrap();
     let first = events.next().await.unwrap();
-    assert_eq!((first.kind, first.object.value().unwrap()["data"]["k"].as_str()), (EventKind::Modified, Some("w")));
-    assert!(first.framed.starts_with(b"{\"type\":\"MODIFIED\",\"object\":{") && first.framed.ends_with(b"}\n"));
+    assert_eq!((first.kind, first.object().value().unwrap()["data"]["k"].as_str()), (EventKind::Modified, Some("w")));
+    assert!(first.framed().starts_with(b"{\"type\":\"MODIFIED\",\"object\":{") && first.framed().ends_with(b"}\n"));
     assert_eq!(events.next().await.unwrap().kind, EventKind::Deleted);
 }
 
@@ -86,9 +86,9 @@ async fn a_watch_of_another_version_speaks_that_version() {
         .unwrap();
     let mut events =
         server.registry.watch(&server.ctx, &server.target("events.k8s.io/v1/events"), &options).await.unwrap();
-    let first = events.next().await.unwrap().object.value().unwrap();
+    let first = events.next().await.unwrap().object().value().unwrap();
     assert_eq!((first.api_version(), &first["note"]), ("events.k8s.io/v1", &json!("m")));
     let bookmark = events.next().await.unwrap();
     assert_eq!(bookmark.kind, EventKind::Bookmark);
-    assert_eq!(bookmark.object.value().unwrap().annotation("k8s.io/initial-events-end"), Some("true"));
+    assert_eq!(bookmark.object().value().unwrap().annotation("k8s.io/initial-events-end"), Some("true"));
 }
