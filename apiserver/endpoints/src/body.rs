@@ -63,7 +63,7 @@ pub enum Body {
     /// The same, of objects.
     Texts(Box<dyn Iterator<Item = Text> + Send>),
     /// Pieces as they come (watches).
-    Stream(BoxStream<'static, Bytes>),
+    Stream(BoxStream<'static, Piece>),
     /// What another server answers, as it comes. It may break off, and then this answer does.
     Proxied(Proxied),
 }
@@ -111,7 +111,9 @@ impl http_body::Body for Body {
             }
             Self::Chunks(chunks) => chunks.next(),
             Self::Texts(texts) => return Poll::Ready(texts.next().map(|text| Ok(Frame::data(Piece::Text(text))))),
-            Self::Stream(stream) => std::task::ready!(stream.as_mut().poll_next(cx)),
+            Self::Stream(stream) => {
+                return stream.as_mut().poll_next(cx).map(|next| next.map(|piece| Ok(Frame::data(piece))));
+            }
             Self::Proxied(proxied) => {
                 let frame = std::task::ready!(Pin::new(&mut proxied.body).poll_frame(cx));
                 let frame = frame.map(|frame| frame.map(|frame| frame.map_data(Piece::Bytes)).map_err(Into::into));

@@ -35,7 +35,6 @@ mod table;
 mod text;
 pub mod tls;
 pub mod version;
-mod watched;
 mod yaml;
 
 pub use body::{Body, RequestBody};

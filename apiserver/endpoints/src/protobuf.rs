@@ -1,8 +1,9 @@
 //! Answers in Kubernetes' protobuf encoding: one object, a list in one body, the frames of a watch.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
 
+use apimachinery::gvk::GroupVersionResource;
 use apimachinery::status::StatusError;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
@@ -147,6 +148,24 @@ impl Envelopes {
     }
 }
 
+/// The [`Envelopes`] of each kind that somebody watches in protobuf.
+#[derive(Debug, Default)]
+pub(crate) struct Watched(Mutex<HashMap<GroupVersionResource, Weak<Envelopes>>>);
+
+impl Watched {
+    /// Those of a row's kind. They are dropped with the last watch that holds them.
+    pub(crate) fn of(&self, row: &Row) -> Arc<Envelopes> {
+        let mut kinds = self.0.lock();
+        if let Some(envelopes) = kinds.get(&row.gvr).and_then(Weak::upgrade) {
+            return envelopes;
+        }
+        let envelopes = Arc::new(Envelopes::default());
+        kinds.retain(|_, envelopes| envelopes.strong_count() > 0);
+        kinds.insert(row.gvr.clone(), Arc::downgrade(&envelopes));
+        envelopes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -169,5 +188,16 @@ mod tests {
         let latest = envelopes.0.lock();
         let held: usize = latest.entries.iter().map(|(json, envelope)| json.len() + envelope.len()).sum();
         assert_eq!((latest.entries.len(), latest.bytes), (MOST, held));
+    }
+
+    #[test]
+    fn a_kind_nobody_watches_keeps_no_envelopes() {
+        let watched = Watched::default();
+        let row = |resource: &str| registry::Table::builtin().row("", "v1", resource).unwrap().clone();
+        let held = watched.of(&row("pods"));
+        assert!(Arc::ptr_eq(&held, &watched.of(&row("pods"))));
+        drop(held);
+        watched.of(&row("nodes"));
+        assert!(!watched.0.lock().contains_key(&row("pods").gvr));
     }
 }

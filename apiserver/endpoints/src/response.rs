@@ -14,7 +14,7 @@ use crate::body::Body;
 use crate::indent::Indented;
 use crate::negotiation::{Accepted, Encoding};
 use crate::protobuf;
-use crate::text::Text;
+use crate::text::{Piece, Text};
 use crate::yaml;
 
 /// Answers larger than this are compressed for clients that accept it (upstream's threshold).
@@ -224,7 +224,7 @@ fn stream<S: Send + 'static>(state: S, next: fn(S) -> (Bytes, Option<S>)) -> Bod
     let stream = futures::stream::unfold(Some(state), move |left| async move {
         let left = left?;
         match tokio::task::spawn_blocking(move || next(left)).await {
-            Ok((piece, left)) => (!piece.is_empty()).then_some((piece, left)),
+            Ok((piece, left)) => (!piece.is_empty()).then_some((Piece::Bytes(piece), left)),
             // A panic ends the answer as one on this thread would: cut off, not complete.
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // The server stops.

@@ -28,8 +28,7 @@ use crate::query::Query;
 use crate::request_info::{self, RequestInfo};
 use crate::response::{self, Form};
 use crate::serve::Until;
-use crate::watched::Watched;
-use crate::{discovery, joined, openapi, protobuf, routes, version};
+use crate::{discovery, openapi, protobuf, routes, version};
 
 /// What a client is told of a handler that panicked.
 const PANICKED: &str = "This request caused apiserver to panic. Look in the logs for details.\n";
@@ -107,8 +106,7 @@ pub struct Server {
     pub(crate) config: Config,
     pub(crate) discovery: discovery::Cache,
     pub(crate) openapi: openapi::Cache,
-    pub(crate) envelopes: Watched<protobuf::Envelopes>,
-    pub(crate) joined: Watched<joined::Pieces>,
+    pub(crate) envelopes: protobuf::Watched,
     flow_control: FlowControl,
     impersonation: Impersonation,
 }
@@ -148,7 +146,6 @@ impl Server {
             discovery: Default::default(),
             openapi: Default::default(),
             envelopes: Default::default(),
-            joined: Default::default(),
             flow_control,
             impersonation: Impersonation::default(),
         })

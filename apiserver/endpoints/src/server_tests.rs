@@ -214,7 +214,7 @@ async fn a_watch_streams_what_happens_until_the_server_stops() {
     assert_eq!(response.status(), StatusCode::OK);
     let Body::Stream(mut events) = response.into_body() else { panic!("a watch has a stream") };
     fixture.post(CONFIG_MAPS, &json!({"metadata": {"name": "a"}})).await;
-    let event: Value = serde_json::from_slice(&events.next().await.unwrap()).unwrap();
+    let event: Value = serde_json::from_slice(&Bytes::from(events.next().await.unwrap())).unwrap();
     assert_eq!((&event["type"], &event["object"]["metadata"]["name"]), (&json!("ADDED"), &json!("a")));
     fixture.connection.closing.cancel();
     assert!(events.next().await.is_none(), "the stream ends with the server");
@@ -301,7 +301,7 @@ async fn a_watch_in_protobuf_is_framed_and_typed() {
     assert_eq!(response.headers()["content-type"], "application/vnd.kubernetes.protobuf;stream=watch");
     let Body::Stream(mut events) = response.into_body() else { panic!("a watch has a stream") };
     fixture.post(CONFIG_MAPS, &json!({"metadata": {"name": "a"}})).await;
-    let frame = events.next().await.unwrap();
+    let frame = Bytes::from(events.next().await.unwrap());
     let object = fixture.ask("GET", &format!("{CONFIG_MAPS}/a"), &[("accept", PROTOBUF)], "").await.body;
     assert_eq!(frame, protobuf_encoding::frame_watch_event("ADDED", &object), "{frame:?}");
 }

@@ -1,4 +1,4 @@
-//! Text of objects that is put together where it is sent.
+//! Text in pieces that lie anywhere, put together where it is sent.
 
 use std::collections::VecDeque;
 use std::io::IoSlice;
@@ -8,7 +8,7 @@ use registry::Served;
 
 use crate::raw;
 
-/// Objects and what stands between them, on the way to a client.
+/// Objects and what stands between them, or events, on the way to a client.
 ///
 /// The objects' own text is read when the connection's task sends it, and let go of as it is sent. Whoever answered may run
 /// elsewhere: what it copied would have to be fetched from another processor's cache, and be copied again.
@@ -25,6 +25,7 @@ pub struct Text {
 #[derive(Debug)]
 enum Part {
     Made(Vec<u8>),
+    Shared(Bytes),
     /// An object from somewhere on, and what stands before it.
     Object {
         lead: &'static [u8],
@@ -37,6 +38,7 @@ impl Part {
     fn slices(&self) -> [&[u8]; 2] {
         match self {
             Self::Made(text) => [&[], text],
+            Self::Shared(text) => [&[], text],
             Self::Object { lead, object, from } => [lead, object.bytes().get(*from..).unwrap_or_default()],
         }
     }
@@ -67,6 +69,11 @@ impl Text {
     /// Appends text.
     pub(crate) fn push(&mut self, text: Vec<u8>) {
         self.add(Part::Made(text));
+    }
+
+    /// Appends text that others hold too.
+    pub(crate) fn push_shared(&mut self, text: Bytes) {
+        self.add(Part::Shared(text));
     }
 
     /// Appends an object, behind a comma unless it is the `first` of a list.
@@ -141,8 +148,17 @@ impl Buf for Text {
 pub enum Piece {
     /// Bytes, shared.
     Bytes(Bytes),
-    /// Objects.
+    /// Pieces of text.
     Text(Text),
+}
+
+impl From<Piece> for Bytes {
+    fn from(piece: Piece) -> Self {
+        match piece {
+            Piece::Bytes(bytes) => bytes,
+            Piece::Text(text) => text.into(),
+        }
+    }
 }
 
 impl Buf for Piece {
@@ -193,6 +209,7 @@ mod tests {
             let mut text = Text::default();
             text.push(b"[".to_vec());
             text.push(Vec::new());
+            text.push_shared(Bytes::from_static(b"0,"));
             text.push_object(object(r#"{"a":1}"#), true);
             text.push_object_without_type_meta(object(r#"{"kind":"C","apiVersion":"v1","b":{"c":2}}"#), false);
             text.push_object_without_type_meta(object(r#"{"apiVersion":"v1","data":3,"kind":"C"}"#), false);
@@ -200,7 +217,7 @@ mod tests {
             text.push(b"]".to_vec());
             Piece::Text(text)
         };
-        let expected = r#"[{"a":1},{"b":{"c":2}},{"data":3},{"d":4}]"#;
+        let expected = r#"[0,{"a":1},{"b":{"c":2}},{"data":3},{"d":4}]"#;
         assert_eq!(text().remaining(), expected.len());
         assert_eq!(text().copy_to_bytes(expected.len()), expected);
         for step in 1..=expected.len() {

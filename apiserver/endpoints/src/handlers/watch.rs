@@ -14,6 +14,7 @@ use crate::filters::timeout::LEAST_TO_READ;
 use crate::negotiation::{self, Encoding};
 use crate::response::respond;
 use crate::serve::Until;
+use crate::text::Piece;
 use crate::{joined, options, protobuf, streaming};
 
 pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError> {
@@ -44,7 +45,7 @@ pub(crate) async fn watch(call: Call<'_>) -> Result<Response<Body>, StatusError>
         Encoding::Json | Encoding::Yaml => streaming::watch(row, shape, events).right_stream(),
     };
     let frames = frames.inspect(move |frame| count.observe(frame.len()));
-    let frames = joined::joined(frames, call.server.joined.of(&call.target.row)).take_until(end);
+    let frames = joined::joined(frames).map(Piece::Text).take_until(end);
     let mut response = respond(StatusCode::OK, media_type);
     // Who reads is told of the end; who does not is cut off.
     response.extensions_mut().insert(Until(Instant::now() + timeout + LEAST_TO_READ));
