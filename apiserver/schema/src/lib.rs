@@ -34,6 +34,7 @@ mod pattern;
 mod prune;
 mod rules;
 mod schema;
+mod starts;
 pub mod types;
 mod validate;
 

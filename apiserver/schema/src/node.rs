@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::builtin::{DefinitionId, builtin};
 use crate::pattern::Pattern;
+use crate::starts::start_of;
 
 /// What a value is, before any keyword narrows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -137,22 +138,6 @@ impl std::ops::Deref for Properties {
 impl std::ops::DerefMut for Properties {
     fn deref_mut(&mut self) -> &mut [Property] {
         &mut self.list
-    }
-}
-
-/// The first eight bytes of a name; a shorter one has zeros behind it.
-fn start_of(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    if let Some(start) = bytes.first_chunk() {
-        return u64::from_be_bytes(*start);
-    }
-    let behind = 8 * (8 - bytes.len());
-    match (bytes.first_chunk(), bytes.last_chunk()) {
-        // The two halves may overlap: they say the same there.
-        (Some(first), Some(last)) => {
-            u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*last)) << behind
-        }
-        _ => bytes.iter().rev().fold(0, |start, byte| start >> 8 | u64::from(*byte) << 56),
     }
 }
 

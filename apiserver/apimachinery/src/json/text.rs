@@ -26,30 +26,37 @@ pub(super) fn end_of_plain(text: &[u8]) -> Option<usize> {
 /// Where the first byte is that may have to be escaped in what is written; 0xe2 begins U+2028 and U+2029.
 #[inline]
 pub(super) fn first_escaped(text: &[u8]) -> Option<usize> {
-    let (blocks, tail) = text.as_chunks::<16>();
-    let plain = blocks.iter().take_while(|block| !any_escaped(block)).count();
-    // Nearly always nothing is found: the last bytes are looked at as blocks, too, which begin before them.
-    if plain == blocks.len() {
-        let nothing = match (text.last_chunk::<16>(), text.first_chunk::<8>(), text.last_chunk::<8>()) {
-            (Some(last), ..) => !any_escaped(last),
-            (None, Some(first), Some(last)) => !any_escaped(first) && !any_escaped(last),
-            _ => tail.is_empty(),
-        };
-        if nothing {
-            return None;
+    let (blocks, tail) = text.as_chunks::<8>();
+    for (at, block) in blocks.iter().enumerate() {
+        let marks = escaped_in(u64::from_le_bytes(*block));
+        if marks != 0 {
+            return Some(8 * at + marks.trailing_zeros() as usize / 8);
         }
     }
-    let start = 16 * plain;
-    text[start..].iter().position(|byte| is_escaped(*byte)).map(|found| start + found)
+    // Nearly always nothing is found: the last bytes are looked at as a block, too, some of them twice.
+    let marks = match (text.last_chunk::<8>(), text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        (Some(last), ..) => escaped_in(u64::from_le_bytes(*last)),
+        (None, Some(first), Some(last)) => {
+            escaped_in(u64::from(u32::from_le_bytes(*last)) << 32 | u64::from(u32::from_le_bytes(*first)))
+        }
+        _ => u64::from(!tail.is_empty()),
+    };
+    if marks == 0 {
+        return None;
+    }
+    let is_escaped = |byte: &u8| matches!(byte, 0..0x20 | b'"' | b'\\' | b'<' | b'>' | b'&' | 0xe2);
+    tail.iter().position(is_escaped).map(|found| text.len() - tail.len() + found)
 }
 
-/// Without branches, so that it becomes a few instructions for the whole block.
-fn any_escaped<const N: usize>(block: &[u8; N]) -> bool {
-    block.iter().fold(false, |found, byte| found | is_escaped(*byte))
-}
-
-fn is_escaped(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\') | (byte == b'<') | (byte == b'>') | (byte == b'&') | (byte == 0xe2)
+/// Marks the high bit of each byte that may have to be escaped. A borrow may mark bytes behind the first, never before it.
+#[inline]
+fn escaped_in(bytes: u64) -> u64 {
+    let is_zero = |bytes: u64| bytes.wrapping_sub(ONES) & !bytes;
+    let is = |byte: u8| is_zero(bytes ^ (ONES * u64::from(byte)));
+    // Two bytes that are one bit apart.
+    let are = |byte: u8, bit: u8| is_zero((bytes | (ONES * u64::from(bit))) ^ (ONES * u64::from(byte | bit)));
+    let control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
+    (control | are(b'"', b'"' ^ b'&') | are(b'<', b'<' ^ b'>') | is(b'\\') | is(0xe2)) & HIGHS
 }
 
 #[cfg(test)]

@@ -83,11 +83,17 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(&digits[at..]);
     }
 
-    /// `{"variant":`, which [`Parts::end`] closes.
+    /// `{"variant":`, which is to be closed.
     fn variant(&mut self, variant: &str) {
         self.out.push(b'{');
         self.string(variant);
         self.out.push(b':');
+    }
+
+    /// A variant of parts.
+    fn variant_parts(mut self, variant: &str, open: u8, close: &'static str) -> Result<Parts<'a>> {
+        self.variant(variant);
+        Ok(self.parts(open, close))
     }
 
     fn parts(self, open: u8, close: &'static str) -> Parts<'a> {
@@ -218,14 +224,13 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_tuple_variant(
-        mut self,
+        self,
         _name: &'static str,
         _index: u32,
         variant: &'static str,
         _length: usize,
     ) -> Result<Parts<'a>> {
-        self.variant(variant);
-        Ok(self.parts(b'[', "]}"))
+        self.variant_parts(variant, b'[', "]}")
     }
 
     fn serialize_map(self, _length: Option<usize>) -> Result<Parts<'a>> {
@@ -237,14 +242,13 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_struct_variant(
-        mut self,
+        self,
         _name: &'static str,
         _index: u32,
         variant: &'static str,
         _length: usize,
     ) -> Result<Parts<'a>> {
-        self.variant(variant);
-        Ok(self.parts(b'{', "}}"))
+        self.variant_parts(variant, b'{', "}}")
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<()> {

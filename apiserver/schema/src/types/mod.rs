@@ -8,6 +8,7 @@
 
 mod convert;
 mod internal;
+mod names;
 mod order;
 mod patched;
 mod print;

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use structured_merge_diff::PathElement;
 
+use super::names::Names;
 use super::table::{Cardinality, Field, Message, Shape, Type, table};
 
 /// A value serialised with the keys of its objects as Go declares their fields; keys that no field has come after them,
@@ -96,23 +97,28 @@ fn of_object<S: Serializer>(
     object: &Map<String, Value>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    /// The place of a key that no field has.
-    const LAST: u16 = u16::MAX;
-    // Both are sorted: one walk finds the place of every key.
-    let mut names = message.names().iter().peekable();
-    let mut entries = Vec::with_capacity(object.len());
+    let mut names = message.names().ascending();
+    // The entries that fields have, which of them has each place, and the others.
+    let mut entries = Vec::with_capacity(object.len().min(Names::MOST));
+    let (mut taken, mut entry_at) = (0_u64, [0_u8; Names::MOST]);
+    let mut others = Vec::new();
     for (key, value) in object {
-        while names.next_if(|(name, ..)| *name < key.as_str()).is_some() {}
-        let (place, field) = match names.peek() {
-            Some((name, place, field)) if name == key => (*place, *field),
-            _ => (LAST, None),
-        };
-        entries.push((place, key, OfField { field, value }));
+        match (names.find(key), u8::try_from(entries.len())) {
+            (Some(name), Ok(at)) => {
+                taken |= 1 << name.place;
+                entry_at[usize::from(name.place)] = at;
+                entries.push((key, OfField { field: name.field, value }));
+            }
+            _ => others.push((key, value)),
+        }
     }
-    // A stable sort: what has no place stays sorted.
-    entries.sort_by_key(|(place, ..)| *place);
-    let mut map = serializer.serialize_map(Some(entries.len()))?;
-    for (_, key, value) in &entries {
+    let mut map = serializer.serialize_map(Some(object.len()))?;
+    while taken != 0 {
+        let (key, value) = &entries[usize::from(entry_at[taken.trailing_zeros() as usize])];
+        map.serialize_entry(key, value)?;
+        taken &= taken - 1;
+    }
+    for (key, value) in others {
         map.serialize_entry(key, value)?;
     }
     map.end()

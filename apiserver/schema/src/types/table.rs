@@ -4,6 +4,8 @@ use std::sync::{LazyLock, OnceLock};
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::names::Names;
+
 /// A Go type, its JSON form and its protobuf message.
 #[derive(Debug)]
 pub struct Message {
@@ -19,10 +21,6 @@ pub struct Message {
     by_number: Box<[u16]>,
     names: OnceLock<Names>,
 }
-
-/// The JSON names of an object, those of inline fields included, sorted: each with its place in the order of
-/// declaration, and the field (`None` for apiVersion and kind).
-pub(crate) type Names = Box<[(&'static str, u16, Option<&'static Field>)]>;
 
 impl Message {
     /// The fields in ascending order of number, which is the order of encoding.
@@ -54,9 +52,7 @@ impl Message {
                 names.extend([("kind", None), ("apiVersion", None)]);
             }
             self.push_names(&mut names);
-            let mut names: Vec<_> = (0_u16..).zip(names).map(|(place, (name, field))| (name, place, field)).collect();
-            names.sort_unstable_by_key(|(name, ..)| *name);
-            names.into()
+            Names::declared(names)
         })
     }
 
@@ -150,7 +146,7 @@ pub enum Type {
 
 /// All types.
 pub struct Table {
-    messages: Vec<Message>,
+    pub(super) messages: Vec<Message>,
     /// From package and name to the message.
     index: HashMap<(&'static str, &'static str), usize>,
     /// From apiVersion and kind to the message.
