@@ -27,11 +27,14 @@ impl Decimal {
         }
         // Almost every mantissa fits a machine word.
         if let Ok(mut small) = i64::try_from(&self.mantissa) {
+            let given = small;
             while small % 10 == 0 {
                 small /= 10;
                 self.exponent = self.exponent.saturating_add(1);
             }
-            self.mantissa = small.into();
+            if small != given {
+                self.mantissa = small.into();
+            }
             return self;
         }
         let digits = self.mantissa.magnitude().to_string();

@@ -1,5 +1,6 @@
 //! The text of a quantity: sign, digits, fraction, suffix.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 use num_bigint::BigInt;
@@ -85,6 +86,24 @@ impl<'a> Parts<'a> {
         Ok(Self { negative: text.starts_with('-'), whole, fraction, suffix })
     }
 
+    /// The amount of what is whole or of thousandths and fits a machine word, as nearly everything does: nothing of it is rounded or
+    /// limited.
+    fn small(&self, digits: &str, scale: &Scale) -> Option<(Decimal, Format)> {
+        if !self.fraction.is_empty() {
+            return None;
+        }
+        let value = digits.parse::<i64>().ok()?;
+        let value = if self.negative { -value } else { value };
+        match *scale {
+            Scale::Ten(exponent @ -3..=18, format) => Some((Decimal::new(value, exponent), format)),
+            Scale::Ten(..) => None,
+            Scale::Two(exponent) => {
+                let value = value.checked_mul(1 << exponent).filter(|value| *value > i64::MIN)?;
+                Some((Decimal::new(value, 0), Format::BinarySi))
+            }
+        }
+    }
+
     /// Whether upstream shows the text it was given rather than the canonical form.
     fn keeps_source(&self, digits: &str, scale: &Scale) -> bool {
         // A number without whole digits counts as having a zero there.
@@ -118,12 +137,15 @@ impl FromStr for Quantity {
         }
         let parts = Parts::split(text)?;
         let scale = Scale::from_suffix(parts.suffix).ok_or(ParseError::Suffix)?;
-        let digits = if parts.whole.is_empty() && parts.fraction.is_empty() {
-            "0".to_owned()
-        } else {
-            format!("{}{}", parts.whole, parts.fraction)
+        let digits = match (parts.whole, parts.fraction) {
+            ("", "") => Cow::Borrowed("0"),
+            (whole, "") => Cow::Borrowed(whole),
+            (whole, fraction) => Cow::Owned([whole, fraction].concat()),
         };
         let source = parts.keeps_source(&digits, &scale).then(|| text.into());
+        if let Some((amount, format)) = parts.small(&digits, &scale) {
+            return Ok(Self { amount, format, source });
+        }
         let mut mantissa: BigInt = digits.parse().map_err(|_| ParseError::Numeric)?;
         let places = i32::try_from(parts.fraction.len()).map_err(|_| ParseError::Numeric)?;
         if parts.negative {

@@ -176,6 +176,17 @@ fn json_numbers_are_quantities_too() {
 
 proptest::proptest! {
     #[test]
+    fn a_fraction_of_nothing_changes_nothing(
+        number in proptest::prelude::any::<i64>(), suffix in "(m|k|M|G|E|Ki|Mi|Gi|Ti|Pi|Ei|e-?[0-9]{1,2})?"
+    ) {
+        for number in [number, number >> 40, number >> 56] {
+            let (whole, fraction) = (quantity(&format!("{number}{suffix}")), quantity(&format!("{number}.0{suffix}")));
+            proptest::prop_assert_eq!(&whole, &fraction);
+            proptest::prop_assert_eq!(whole.format(), fraction.format());
+        }
+    }
+
+    #[test]
     fn any_text_is_a_quantity_or_is_refused(text in "[+-]?[0-9]{0,25}[.]?[0-9]{0,12}[eEinumkKMGTPé]{0,2}[+-]?[0-9]{0,9}") {
         if let Ok(quantity) = text.parse::<Quantity>() {
             let again: Quantity = quantity.to_string().parse().unwrap();
