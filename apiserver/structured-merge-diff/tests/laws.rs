@@ -144,6 +144,16 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
+    fn a_set_that_is_read_as_it_is_written_is_known_to_be(set in set()) {
+        let fields = set.to_value();
+        let (read, canonical) = Set::from_fields(&fields).unwrap();
+        prop_assert_eq!(&read, &set);
+        if canonical {
+            prop_assert_eq!(read.to_value(), fields);
+        }
+    }
+
+    #[test]
     fn a_set_survives_its_encoding(set in set()) {
         let json = set.to_json().unwrap();
         let read = Set::from_json(&json).unwrap();

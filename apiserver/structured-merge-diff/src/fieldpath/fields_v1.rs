@@ -265,12 +265,18 @@ fn read_plain(fields: &Value, canonical: &mut bool) -> Option<(Set, bool)> {
             *canonical &= object.len() > 1 && below.as_object().is_some_and(Object::is_empty);
             continue;
         }
-        let element: PathElement = key.parse().ok()?;
-        if !matches!(element, PathElement::Field(_)) {
-            let mut written = String::with_capacity(key.len());
-            element.serialize_into(&mut written);
-            *canonical &= written == *key;
-        }
+        let element = match plain_key(key) {
+            Some(element) => element,
+            None => {
+                let element: PathElement = key.parse().ok()?;
+                if !matches!(element, PathElement::Field(_)) {
+                    let mut written = String::with_capacity(key.len());
+                    element.serialize_into(&mut written);
+                    *canonical &= written == *key;
+                }
+                element
+            }
+        };
         let (below, child_is_member) = read_plain(below, canonical)?;
         if child_is_member {
             set.insert_member(element.clone());
@@ -278,6 +284,16 @@ fn read_plain(fields: &Value, canonical: &mut bool) -> Option<(Set, bool)> {
         set.insert_children(element, below);
     }
     Some((set, is_member))
+}
+
+/// The element that `k:{"name":"value"}` spells, which most keys are like: with nothing in the texts that could be written
+/// otherwise.
+fn plain_key(key: &str) -> Option<PathElement> {
+    let is_plain = |text: &str| {
+        text.bytes().all(|byte| matches!(byte, 0x20..0x7f) && !matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&'))
+    };
+    let (name, value) = key.strip_prefix("k:{\"")?.strip_suffix("\"}")?.split_once("\":\"")?;
+    (is_plain(name) && is_plain(value)).then(|| PathElement::key([(name, value)]))
 }
 
 impl<'de> Deserialize<'de> for Set {
