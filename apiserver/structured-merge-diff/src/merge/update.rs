@@ -158,7 +158,7 @@ fn compare<C>(
 }
 
 fn is_same(old: &TypedValue, new: &TypedValue) -> bool {
-    value::equals(old.value(), new.value())
+    std::ptr::eq(old.value(), new.value()) || value::equals(old.value(), new.value())
 }
 
 /// Brings every manager's set in line with the schema of the live object in its version.

@@ -65,6 +65,20 @@ fn key_default<'a>(schema: &'a Schema, list: &'a List, key: &str) -> Result<Opti
     Ok(map.field(key).and_then(|field| field.default.as_ref()))
 }
 
+/// Whether both lists have items of the same names in the same order, each once. `false` where only [`path_element`] can tell.
+pub(super) fn has_same_names(schema: &Schema, list: &List, left: &[Value], right: &[Value]) -> bool {
+    /// In longer lists, looking for a name twice takes too long this way.
+    const FEW: usize = 32;
+    let name = |item| ItemName::of(schema, list, item);
+    left.len() == right.len()
+        && left.len() <= FEW
+        && left.iter().zip(right).enumerate().all(|(at, (left_item, right_item))| {
+            let (Some(left_name), Some(right_name)) = (name(left_item), name(right_item)) else { return false };
+            left_name.is(&right_name)
+                && left[..at].iter().all(|before| name(before).is_some_and(|before| !before.is(&left_name)))
+        })
+}
+
 /// The most keys that a name is borrowed of.
 const BORROWED_KEYS: usize = 4;
 

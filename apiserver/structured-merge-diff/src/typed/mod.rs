@@ -148,7 +148,7 @@ impl TypedValue {
     pub fn merge(&self, partial: &Self) -> Result<Self, ValidationErrors> {
         self.check_same_type(partial)?;
         let merged = merge::merge(&self.schema, &self.type_ref, &self.value, &partial.value)?;
-        Ok(self.with_value(merged))
+        Ok(merged.map_or_else(|| self.clone(), |merged| self.with_value(merged)))
     }
 
     /// What became of the fields of `self` in `other`.

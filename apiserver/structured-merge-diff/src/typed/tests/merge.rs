@@ -113,3 +113,51 @@ fn only_values_of_one_type_of_one_schema_combine() {
     let err = one.compare(&record).unwrap_err().to_string();
     assert_eq!(err, "expected objects of the same type, but got root and record");
 }
+
+#[test]
+fn items_in_the_same_order_merge_as_they_do_beside_another() {
+    let stored = [json!({}), json!({"name": "x"}), json!({"name": null}), json!({"name": "x", "protocol": "TCP"})];
+    let sent =
+        [json!({}), json!({"name": "x"}), json!({"name": "y"}), json!({"name": null}), json!({"protocol": "TCP"})];
+    let item = |port: u16, fields: &serde_json::Value| {
+        let mut item = fields.clone();
+        item["port"] = port.into();
+        item
+    };
+    for (a, b) in stored.iter().flat_map(|a| stored.iter().map(move |b| (a, b))) {
+        for (c, d) in sent.iter().flat_map(|c| sent.iter().map(move |d| (c, d))) {
+            let left = json!({"ports": [item(2, a), item(1, b)]});
+            let right = json!({"ports": [item(2, c), item(1, d)]});
+            let mut beside = right.clone();
+            beside["ports"].as_array_mut().unwrap().push(json!({"port": 3}));
+            let merged = |sent| {
+                let (stored, sent) = pair(&left, sent);
+                stored.merge(&sent).unwrap().value().clone()
+            };
+            let mut want = merged(&beside);
+            want["ports"].as_array_mut().unwrap().pop();
+            assert_eq!(merged(&right), want, "{left} {right}");
+        }
+    }
+}
+
+#[test]
+fn what_is_as_it_is_said_is_not_copied() {
+    let stored = json!({
+        "numeric": 1, "record": {"a": 1}, "ports": [{"port": 2, "name": "x"}, {"port": 1}], "set": ["b", "a"],
+    });
+    for (sent, is_same) in [
+        (stored.clone(), true),
+        (json!({}), true),
+        (json!({"record": {}}), true),
+        (json!({"ports": [{"port": 2}, {"port": 1}]}), true),
+        (json!({"ports": [{"port": 2}, {"port": 1, "protocol": "TCP"}]}), false),
+        (json!({"ports": [{"port": 2, "name": null}, {"port": 1}]}), false),
+        (json!({"numeric": 1.0}), false),
+        (json!({"set": ["a", "b"]}), false),
+    ] {
+        let (live, partial) = pair(&stored, &sent);
+        let merged = live.merge(&partial).unwrap();
+        assert_eq!(std::ptr::eq(merged.value(), live.value()), is_same, "{sent}");
+    }
+}
