@@ -1,27 +1,34 @@
 //! A write that changes nothing must not change the times of owners either.
 
 use apimachinery::ObjectExt;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Leaves managedFields as they were if nothing but their times would change.
 pub(crate) fn keep_times(object: &mut Value, old: &Value) {
     let (new_entries, old_entries) = (object.managed_fields(), old.managed_fields());
-    if new_entries.len() != old_entries.len() || new_entries == old_entries {
+    if new_entries.len() != old_entries.len() || !is_same_but_for_owners(object, old) {
         return;
     }
-    let same = |new: &Value, old: &Value| {
-        let (Some(new), Some(old)) = (new.as_object(), old.as_object()) else { return false };
-        let part = |entry: &serde_json::Map<String, Value>| entry.iter().filter(|(field, _)| *field != "time").count();
-        part(new) == part(old) && new.iter().all(|(field, value)| field == "time" || old.get(field) == Some(value))
+    let is_same_but_for_time = |(new, old): (&Value, &Value)| match (new.as_object(), old.as_object()) {
+        (Some(new), Some(old)) => without("time", new).eq(without("time", old)),
+        _ => false,
     };
-    if !new_entries.iter().zip(old_entries).all(|(new, old)| same(new, old)) {
-        return;
+    if new_entries.iter().zip(old_entries).all(is_same_but_for_time) {
+        object.set_managed_fields(old_entries.to_vec());
     }
-    let entries = old_entries.to_vec();
-    let before = object.metadata_mut().insert("managedFields".into(), entries.into());
-    if object != old
-        && let Some(before) = before
-    {
-        object.metadata_mut().insert("managedFields".into(), before);
-    }
+}
+
+fn is_same_but_for_owners(object: &Value, old: &Value) -> bool {
+    let (Some(new), Some(old)) = (object.as_object(), old.as_object()) else { return false };
+    // Metadata first: its generation tells most changes apart.
+    let is_same_metadata = match (object.metadata(), old.get("metadata").and_then(Value::as_object)) {
+        (Some(new), Some(old)) => without("managedFields", new).eq(without("managedFields", old)),
+        (new, old) => new == old,
+    };
+    is_same_metadata && without("metadata", new).eq(without("metadata", old))
+}
+
+/// The fields but one.
+fn without<'a>(field: &'a str, object: &'a Map<String, Value>) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    object.iter().filter(move |(name, _)| *name != field)
 }

@@ -167,9 +167,9 @@ fn moves_generation(rule: Generation, object: &Value, old: &Value, row: &crate::
 
 /// Whether a map of metadata is the same; none and an empty one are.
 fn same(object: &Value, old: &Value, field: &str) -> bool {
-    let of = |object: &Value| {
+    fn of<'a>(object: &'a Value, field: &str) -> Option<&'a serde_json::Map<String, Value>> {
         let map = object.metadata().and_then(|metadata| metadata.get(field)).and_then(Value::as_object);
-        map.filter(|map| !map.is_empty()).cloned()
-    };
-    of(object) == of(old)
+        map.filter(|map| !map.is_empty())
+    }
+    of(object, field) == of(old, field)
 }
