@@ -114,6 +114,11 @@ impl Context {
         }
     }
 
+    /// Whether there are warnings.
+    pub fn has_warnings(&self) -> bool {
+        !self.lock().warnings.is_empty()
+    }
+
     /// The warnings so far, in the order in which they were given; the context forgets them.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.lock().warnings)

@@ -11,7 +11,7 @@ use apimachinery::{ObjectExt, StatusError};
 use serde_json::{Value, json};
 
 use crate::options::{CreateOptions, DeleteOptions, Preconditions, PropagationPolicy};
-use crate::pipeline::{Change, OptionsObject, Write};
+use crate::pipeline::{Change, Draft, OptionsObject, Write};
 use crate::registry::Registry;
 use crate::reviews;
 use crate::served::{Served, Written};
@@ -90,7 +90,7 @@ struct Bind {
 }
 
 impl Change for Bind {
-    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
+    fn draft(&self, current: Option<&Arc<Value>>, _stands: bool) -> Result<Draft, StatusError> {
         let mut pod = current.map(|current| Value::clone(current)).unwrap_or_default();
         let refuse =
             |words: String| Err(StatusError::conflict(&GroupResource::new("", "pods/binding"), pod.name(), words));
@@ -113,7 +113,7 @@ impl Change for Bind {
             pod.set_label(key, value.as_str().unwrap_or_default());
         }
         set_scheduled(&mut pod, &self.now);
-        Ok(pod)
+        Ok(pod.into())
     }
 
     fn preconditions(&self) -> Preconditions {
@@ -190,7 +190,7 @@ struct Disrupt {
 }
 
 impl Change for Disrupt {
-    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
+    fn draft(&self, current: Option<&Arc<Value>>, _stands: bool) -> Result<Draft, StatusError> {
         let mut budget = current.map(|current| Value::clone(current)).unwrap_or_default();
         let number = |field: &str| budget.pointer(&format!("/status/{field}")).and_then(Value::as_i64).unwrap_or(0);
         if number("observedGeneration") < budget.generation() {
@@ -223,7 +223,7 @@ impl Change for Disrupt {
             budget["status"]["disruptedPods"] = json!({});
         }
         budget["status"]["disruptedPods"][&self.pod] = self.now.as_str().into();
-        Ok(budget)
+        Ok(budget.into())
     }
 
     fn owners_are_settled(&self) -> bool {

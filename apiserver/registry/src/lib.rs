@@ -20,6 +20,7 @@ mod reviews;
 mod scale;
 mod selectable;
 mod served;
+mod standing;
 mod storage_error;
 mod store;
 pub mod strategy;

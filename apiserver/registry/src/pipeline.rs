@@ -10,6 +10,7 @@ mod current;
 mod escalation;
 mod options;
 mod prepare;
+mod standing;
 
 use std::sync::Arc;
 
@@ -34,13 +35,14 @@ use crate::store::Store;
 use crate::strategy::Scope;
 use crate::subresource::View;
 pub(crate) use checks::parse_revision;
-pub(crate) use current::Current;
+pub(crate) use current::{Current, Text};
 pub(crate) use options::OptionsObject;
 
 /// How a verb makes the draft. Objects are as the client sees them: in the request's version, through the request's view.
 pub(crate) trait Change: Send + Sync {
-    /// The object that the client wants, given the one there is. Called once an attempt.
-    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError>;
+    /// The object that the client wants, given the one there is. Called once an attempt. `stands`: writing the current object as
+    /// it is is known to change nothing.
+    fn draft(&self, current: Option<&Arc<Value>>, stands: bool) -> Result<Draft, StatusError>;
 
     /// Takes an object back whose attempt is to be made again, without its owners: upstream, too, goes on with what the first
     /// attempt made of it.
@@ -87,6 +89,19 @@ pub(crate) trait Change: Send + Sync {
     }
 }
 
+/// What a client wants to be there.
+pub(crate) struct Draft {
+    pub object: Value,
+    /// The field manager found that nothing changes.
+    pub unchanged: bool,
+}
+
+impl From<Value> for Draft {
+    fn from(object: Value) -> Self {
+        Self { object, unchanged: false }
+    }
+}
+
 /// One write request.
 pub(crate) struct Write<'a> {
     pub registry: &'a Registry,
@@ -107,14 +122,29 @@ pub(crate) struct Write<'a> {
 
 /// What an attempt comes to.
 enum Attempt {
+    /// Something is to be done.
+    Do(Deed),
+    /// Nothing is.
+    Rest(Rest),
+}
+
+/// What is to be done in the store.
+enum Deed {
     /// Store this. `place`: where the resourceVersion goes, if the object of the request's version is otherwise what is stored.
     Put { object: Value, stored: Bytes, place: Option<ResourceVersionPlace> },
-    /// Nothing changes: what is there is what would be stored. `place` as for [`Self::Put`].
-    NoOp { object: Arc<Value>, stored: Bytes, place: Option<ResourceVersionPlace> },
     /// The last finalizer is gone: remove the object; the answer is this.
     Remove(Value),
+}
+
+/// Why nothing is to be done.
+enum Rest {
+    /// Nothing changes. `stored` is what would be stored, where that is not known to be what is; `place` as for [`Deed::Put`].
+    /// `stands`: nothing would change the next time, either, and what is stored is what is served.
+    NoOp { stored: Option<Bytes>, place: Option<ResourceVersionPlace>, stands: bool },
     /// Dry run: this would have been the answer.
     DryRun(Value),
+    /// It may not be.
+    Refused(StatusError),
 }
 
 /// How often a generated name is tried.
@@ -132,28 +162,26 @@ impl Write<'_> {
             let fresh = current.as_ref().is_some_and(Current::is_fresh);
             let mut claims = Claims::default();
             let attempt = self.attempt(change, current.as_ref(), keeps_owners, &mut claims).await;
-            if !matches!(attempt, Ok(Attempt::Put { .. })) {
+            if !matches!(attempt, Ok(Attempt::Do(Deed::Put { .. }))) {
                 std::mem::take(&mut claims).settle(self.registry, false).await;
             }
-            if !matches!(attempt, Ok(Attempt::Put { .. } | Attempt::Remove(_)))
-                && let Some(cached) = current.as_ref().filter(|current| !current.is_fresh())
-                && let Some(newer) = self.overtaken(cached, &attempt).await?
-            {
-                current = newer;
-                continue;
-            }
-            let attempt = attempt?;
+            let deed = match attempt.unwrap_or_else(|refusal| Attempt::Rest(Rest::Refused(refusal))) {
+                Attempt::Do(deed) => deed,
+                Attempt::Rest(rest) => {
+                    if let Some(cached) = current.as_ref().filter(|current| !current.is_fresh())
+                        && let Some(newer) = self.overtaken(cached, &rest).await?
+                    {
+                        current = newer;
+                        continue;
+                    }
+                    return self.answer_rest(rest, current.as_ref());
+                }
+            };
             let expected = current.as_ref().map_or(0, |current| current.revision);
             let key = self.key(&self.target.name);
-            let outcome = match &attempt {
-                Attempt::NoOp { object, stored, place } => {
-                    return self.answer_stored(object.clone(), stored, place.as_ref(), expected, false);
-                }
-                Attempt::DryRun(object) => return self.answer(object.clone(), current.is_none()),
-                Attempt::Put { object, stored, .. } => self.put(&key, expected, stored.clone(), object.name()).await?,
-                Attempt::Remove(_) => {
-                    self.registry.backing().storage.compare_and_delete(key.as_bytes(), expected).await
-                }
+            let outcome = match &deed {
+                Deed::Put { object, stored, .. } => self.put(&key, expected, stored.clone(), object.name()).await?,
+                Deed::Remove(_) => self.registry.backing().storage.compare_and_delete(key.as_bytes(), expected).await,
             };
             // Nobody knows of a write that failed whether it was done: what was taken for it stays.
             if let Ok(outcome) = &outcome {
@@ -168,24 +196,21 @@ impl Write<'_> {
             match outcome.map_err(|error| storage_error::write(&error, self.target, "update"))? {
                 Outcome::Done(revision) => {
                     self.registry.settle_authorization(&self.target.row, revision).await;
-                    match attempt {
-                        Attempt::Put { mut object, stored, place } => {
+                    match deed {
+                        Deed::Put { mut object, stored, place } => {
                             object.set_resource_version(&crate::store::itoa(revision));
                             return self.answer_stored(object, &stored, place.as_ref(), revision, current.is_none());
                         }
-                        Attempt::Remove(object) => {
+                        Deed::Remove(object) => {
                             self.registry.ended(&self.target.row, &object).await;
                             return self.answer(object, false);
                         }
-                        // Neither has come this far.
-                        Attempt::NoOp { object, .. } => return self.answer(object, false),
-                        Attempt::DryRun(object) => return self.answer(object, false),
                     }
                 }
                 Outcome::Mismatch(got) => {
                     // Somebody else removed it while this request was about to: that is what was wanted. Where it was
                     // read from the cache it may have been gone before the request came: then it is not found.
-                    if let (Attempt::Remove(object), None, true) = (&attempt, &got.kv, fresh) {
+                    if let (Deed::Remove(object), None, true) = (&deed, &got.kv, fresh) {
                         return self.answer(object.clone(), false);
                     }
                     current = self.current_of(got.kv).await?;
@@ -203,20 +228,23 @@ impl Write<'_> {
             attempts += 1;
             let mut claims = Claims::default();
             let attempt = self.attempt(change, None, keeps_owners, &mut claims).await;
-            if !matches!(attempt, Ok(Attempt::Put { .. })) {
+            if !matches!(attempt, Ok(Attempt::Do(Deed::Put { .. }))) {
                 std::mem::take(&mut claims).settle(self.registry, false).await;
             }
             let (mut object, stored, place) = match attempt? {
-                Attempt::Put { object, stored, place } => (object, stored, place),
-                Attempt::DryRun(object) => {
+                Attempt::Do(Deed::Put { object, stored, place }) => (object, stored, place),
+                Attempt::Rest(Rest::DryRun(object)) => {
                     if let Some(error) = self.taken(&object).await? {
                         last = Some(error);
                         if self.was_generated(change, &object) { continue } else { break }
                     }
                     return self.answer(object, true);
                 }
-                Attempt::NoOp { object, .. } => return self.answer(object, true),
-                Attempt::Remove(object) => return self.answer(object, true),
+                // Only of what is there.
+                Attempt::Rest(Rest::NoOp { .. }) | Attempt::Do(Deed::Remove(_)) => {
+                    return Err(StatusError::internal("a new object was not stored"));
+                }
+                Attempt::Rest(Rest::Refused(refusal)) => return Err(refusal),
             };
             if !matches!(object.resource_version(), "" | "0") {
                 claims.settle(self.registry, false).await;
@@ -325,7 +353,7 @@ impl Write<'_> {
         }
         if old.is_none() && row.terminating {
             let name = if self.target.name.is_empty() {
-                change.draft(None)?.name().to_owned()
+                change.draft(None, false)?.object.name().to_owned()
             } else {
                 self.target.name.clone()
             };
@@ -334,8 +362,9 @@ impl Write<'_> {
         let now = self.registry.now();
         let table = self.registry.table();
         let shown = current.map(|current| self.view.show_to_write(&current.object, &table, row)).transpose()?;
-        let mut draft = loop {
-            let draft = change.draft(shown.as_ref());
+        let stands = change.owners_are_settled() && current.is_some_and(|current| self.stands(current));
+        let Draft { object: mut draft, unchanged } = loop {
+            let draft = change.draft(shown.as_ref(), stands);
             if !self.pending.settle(self.registry, row).await {
                 break draft?;
             }
@@ -385,6 +414,11 @@ impl Write<'_> {
         if !keeps_owners {
             draft.metadata_mut().remove("managedFields");
         }
+        let unchanged = unchanged && shown.as_ref().is_some_and(|shown| **shown == draft);
+        if unchanged && stands {
+            self.validate(&chain, operation, draft, shown).await.1?;
+            return Ok(Attempt::Rest(Rest::NoOp { stored: None, place: None, stands }));
+        }
 
         let scope = Scope {
             old,
@@ -414,17 +448,9 @@ impl Write<'_> {
                 }
             }
         }
-        if self.admits && chain.handles(operation) {
-            // Lent as it is where the client sees all of it.
-            let whole = self.view.is_whole();
-            let seen = if whole { std::mem::take(&mut object) } else { self.view.show(&object, row)? };
-            let mut attributes = self.attributes(operation, Some(seen), shown);
-            let verdict = chain.validate(&attributes, &self.ctx.warnings).await;
-            if whole {
-                object = attributes.object.take().unwrap_or_default();
-            }
-            verdict?;
-        }
+        let verdict;
+        (object, verdict) = self.validate(&chain, operation, object, shown).await;
+        verdict?;
 
         if let Some(schema) = row.schema() {
             schema.settle_numbers(&mut object);
@@ -437,7 +463,7 @@ impl Write<'_> {
                 && row.strategy.may_be_removed(&object)
         });
         if removes && !self.dry_run {
-            return Ok(Attempt::Remove(object));
+            return Ok(Attempt::Do(Deed::Remove(object)));
         }
         let version = object.resource_version().to_owned();
         let (stored, known);
@@ -458,17 +484,18 @@ impl Write<'_> {
         let place = known.as_ref().filter(|_| row.serves_as_stored()).map(|known| known.place.clone());
         object.set_resource_version(&version);
         if let Some(current) = current
-            && (current.stored.as_ref() == Some(&stored) || (!current.is_fresh() && *current.object == object))
+            && (current.stored() == Some(&stored) || (!current.is_fresh() && *current.object == object))
         {
-            return Ok(Attempt::NoOp { object: current.object.clone(), stored, place });
+            let stands = unchanged && place.is_some() && !removes;
+            return Ok(Attempt::Rest(Rest::NoOp { stored: Some(stored), place, stands }));
         }
         if self.dry_run {
-            return Ok(Attempt::DryRun(object));
+            return Ok(Attempt::Rest(Rest::DryRun(object)));
         }
         if let Some(known) = known {
             self.store.expect(&self.key(object.name()), &stored, known);
         }
-        Ok(Attempt::Put { object, stored, place })
+        Ok(Attempt::Do(Deed::Put { object, stored, place }))
     }
 
     /// Gives the object what there is a limited number of. Parts of an object have no say in it.
@@ -505,6 +532,31 @@ impl Write<'_> {
         Ok(object)
     }
 
+    /// Asks validating admission; the object comes back.
+    async fn validate(
+        &self,
+        chain: &admission::Chain,
+        operation: Operation,
+        object: Value,
+        shown: Option<Arc<Value>>,
+    ) -> (Value, Result<(), StatusError>) {
+        if !self.admits || !chain.handles(operation) {
+            return (object, Ok(()));
+        }
+        // Lent as it is where the client sees all of it.
+        let (seen, kept) = if self.view.is_whole() {
+            (object, None)
+        } else {
+            match self.view.show(&object, &self.target.row) {
+                Ok(seen) => (seen, Some(object)),
+                Err(error) => return (object, Err(error)),
+            }
+        };
+        let attributes = self.attributes(operation, Some(seen), shown);
+        let verdict = chain.validate(&attributes, &self.ctx.warnings).await;
+        (kept.or(attributes.object).unwrap_or_default(), verdict)
+    }
+
     fn attributes(&self, operation: Operation, object: Option<Value>, old_object: Option<Arc<Value>>) -> Attributes {
         let row = &self.target.row;
         let named = object.as_ref().filter(|_| self.target.name.is_empty()).map(|object| object.name().to_owned());
@@ -522,6 +574,30 @@ impl Write<'_> {
             options: self.options.of(operation, self.options.force.is_some()),
             dry_run: self.dry_run,
             user: self.ctx.user.clone(),
+        }
+    }
+
+    /// The answer where nothing is to be done.
+    fn answer_rest(&self, rest: Rest, current: Option<&Current>) -> Result<Written, StatusError> {
+        match (rest, current) {
+            (Rest::Refused(refusal), _) => Err(refusal),
+            (Rest::DryRun(object), current) => self.answer(object, current.is_none()),
+            (Rest::NoOp { place, stands, .. }, Some(current)) => {
+                if stands {
+                    self.note_standing(current);
+                }
+                match &current.text {
+                    Text::Served(bytes) if self.view.is_whole() => {
+                        Ok(Written { object: Served::new(bytes.clone(), current.object.clone()), created: false })
+                    }
+                    Text::Served(_) => self.answer(current.object.clone(), false),
+                    Text::Stored(stored) => {
+                        let place = place.or_else(|| self.store.place(stored).filter(|_| stands));
+                        self.answer_stored(current.object.clone(), stored, place.as_ref(), current.revision, false)
+                    }
+                }
+            }
+            (Rest::NoOp { .. }, None) => Err(StatusError::internal("nothing changes of no object")),
         }
     }
 

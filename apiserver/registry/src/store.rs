@@ -14,6 +14,7 @@ use storage::cacher::{Cacher, Config, Decoded, Decoder, KeyOrder, ResourceVersio
 use storage::{KeyValue, Revision, Storage};
 
 use crate::selectable::{Picked, Selectable};
+use crate::standing::Standing;
 use crate::table::Versions;
 use crate::written::{Known, Written};
 
@@ -39,6 +40,8 @@ pub struct Store {
     versions: Option<Arc<Versions>>,
     /// What was written here and is served as it is stored.
     written: Arc<Written>,
+    /// What is known to be as writing it again would leave it.
+    standing: Standing,
     cacher: OnceLock<Cacher>,
     /// No row of the table has this store any more.
     retired: AtomicBool,
@@ -62,6 +65,7 @@ impl Store {
             selectable,
             versions: None,
             written: Arc::default(),
+            standing: Standing::default(),
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
@@ -83,6 +87,7 @@ impl Store {
             selectable,
             versions: Some(versions),
             written: Arc::default(),
+            standing: Standing::default(),
             cacher: OnceLock::new(),
             retired: AtomicBool::new(false),
         }
@@ -179,6 +184,16 @@ impl Store {
         if self.cacher.get().is_some() {
             self.written.note(key, stored, known);
         }
+    }
+
+    /// What is known of objects that writing as they are changes nothing in.
+    pub(crate) fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Where the resourceVersion goes in what is stored and served as it is stored.
+    pub(crate) fn place(&self, stored: &[u8]) -> Option<ResourceVersionPlace> {
+        ResourceVersionPlace::find(stored, self.order).ok()
     }
 
     /// The bytes to be stored for an object of the stored version, which loses what is not stored: resourceVersion and

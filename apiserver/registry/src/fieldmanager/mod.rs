@@ -146,9 +146,9 @@ fn track<'a>(
 }
 
 /// What comes of an apply.
-pub(crate) enum Outcome {
+pub(crate) enum Outcome<'a> {
     /// The live object, owners included.
-    Unchanged,
+    Unchanged(&'a Value),
     /// Another.
     Changed(Value),
 }
@@ -158,12 +158,12 @@ pub(crate) enum Outcome {
 /// # Errors
 /// 409 with a cause for each field that others own, unless `force`; 400 for a configuration of another kind or version; 500 in
 /// upstream's words for one that does not fit the kind's type.
-pub(crate) fn apply(
+pub(crate) fn apply<'a>(
     writer: &Writer<'_>,
-    live: Option<&Arc<Value>>,
+    live: Option<&'a Arc<Value>>,
     config: &Arc<Value>,
     force: bool,
-) -> Result<Outcome, StatusError> {
+) -> Result<Outcome<'a>, StatusError> {
     let types = Types::of(writer);
     let entries = live.map(|live| live.managed_fields()).unwrap_or_default();
     let mut managed = Managed::decode(entries)
@@ -197,12 +197,12 @@ pub(crate) fn apply(
     let encoded = managed.encode();
     let kept = |(new, old): (&Cow<'_, Value>, &Value)| matches!(new, Cow::Borrowed(new) if std::ptr::eq(*new, old));
     if object.is_none()
-        && live.is_some()
+        && let Some(live) = live
         && !last_applied::is_kept(writer.manager, &base)
         && encoded.len() == entries.len()
         && encoded.iter().zip(entries).all(kept)
     {
-        return Ok(Outcome::Unchanged);
+        return Ok(Outcome::Unchanged(live));
     }
     let owners = encoded.into_iter().map(Cow::into_owned).collect();
     let mut object = object.unwrap_or_else(|| Value::clone(&base));

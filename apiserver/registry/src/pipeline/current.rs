@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use storage::{KeyValue, Revision};
 
-use super::{Attempt, Write};
+use super::{Rest, Write};
 use crate::conversion::Stored;
 use crate::storage_error;
 
@@ -16,13 +16,29 @@ pub(crate) struct Current {
     /// In the version of the request.
     pub object: Arc<Value>,
     pub revision: Revision,
-    /// What is stored, byte for byte; `None` if the object comes from the cache.
-    pub stored: Option<Bytes>,
+    /// Its JSON.
+    pub text: Text,
+}
+
+/// The JSON of an object, byte for byte.
+pub(crate) enum Text {
+    /// As the store has it.
+    Stored(Bytes),
+    /// As it is served: it comes from the cache.
+    Served(Bytes),
 }
 
 impl Current {
     pub(crate) fn is_fresh(&self) -> bool {
-        self.stored.is_some()
+        self.stored().is_some()
+    }
+
+    /// What is stored; `None` if the object comes from the cache.
+    pub(crate) fn stored(&self) -> Option<&Bytes> {
+        match &self.text {
+            Text::Stored(bytes) => Some(bytes),
+            Text::Served(_) => None,
+        }
     }
 }
 
@@ -40,7 +56,8 @@ impl Write<'_> {
                 && let Some(entry) = got.entry.filter(|entry| entry.revision() >= seen)
             {
                 let served = self.registry.serve(Stored::of(&entry), &self.target.row).await?;
-                return Ok(Some(Current { object: served.value()?, revision: entry.revision(), stored: None }));
+                let text = Text::Served(served.bytes().clone());
+                return Ok(Some(Current { object: served.value()?, revision: entry.revision(), text }));
             }
         }
         self.read_fresh().await
@@ -63,12 +80,12 @@ impl Write<'_> {
     pub(super) async fn overtaken(
         &self,
         current: &Current,
-        attempt: &Result<Attempt, StatusError>,
+        rest: &Rest,
     ) -> Result<Option<Option<Current>>, StatusError> {
         let kv = self.read_stored().await?;
-        let same = match (&kv, attempt) {
+        let same = match (&kv, rest) {
             (Some(kv), _) if kv.mod_revision != current.revision => false,
-            (Some(kv), Ok(Attempt::NoOp { stored, .. })) => kv.value == *stored,
+            (Some(kv), Rest::NoOp { stored: Some(stored), .. }) => kv.value == *stored,
             (Some(_), _) => true,
             (None, _) => false,
         };
@@ -79,6 +96,6 @@ impl Write<'_> {
         let Some(kv) = kv else { return Ok(None) };
         let object = self.store.decode(&kv.value, kv.mod_revision)?;
         let object = Arc::new(self.registry.to_row(object, &self.target.row).await?);
-        Ok(Some(Current { object, revision: kv.mod_revision, stored: Some(kv.value) }))
+        Ok(Some(Current { object, revision: kv.mod_revision, text: Text::Stored(kv.value) }))
     }
 }

@@ -1,3 +1,5 @@
+use std::sync::atomic::Ordering::Relaxed;
+
 use super::*;
 
 fn owners(object: &Value) -> Vec<(String, String, Value)> {
@@ -183,4 +185,104 @@ async fn who_sends_an_empty_list_owns_it_though_the_store_has_none() {
     let role = json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "a"}});
     let made = server.create("rbac.authorization.k8s.io/v1/roles", role).await.unwrap();
     assert_eq!((&made["rules"], made.managed_fields().len()), (&Value::Null, 0));
+}
+
+/// Labels objects, refuses them, or lets them be; says how often it was asked in each phase.
+#[derive(Default)]
+struct Watching {
+    label: std::sync::atomic::AtomicBool,
+    refuse: std::sync::atomic::AtomicBool,
+    asked: [std::sync::atomic::AtomicUsize; 2],
+}
+
+#[async_trait::async_trait]
+impl admission::Plugin for Watching {
+    fn name(&self) -> &'static str {
+        "Watching"
+    }
+
+    fn handles(&self, operation: admission::Operation) -> bool {
+        operation == admission::Operation::Update
+    }
+
+    async fn admit(
+        &self,
+        attributes: &mut admission::Attributes,
+        _context: &admission::Context,
+    ) -> Result<(), StatusError> {
+        self.asked[0].fetch_add(1, Relaxed);
+        if let Some(object) = attributes.object.as_mut().filter(|_| self.label.load(Relaxed)) {
+            object.set_label("labelled", "true");
+        }
+        Ok(())
+    }
+
+    async fn validate(
+        &self,
+        attributes: &admission::Attributes,
+        _context: &admission::Context,
+    ) -> Result<(), StatusError> {
+        self.asked[1].fetch_add(1, Relaxed);
+        assert_eq!(attributes.object.as_ref().map(|object| object.name()), Some("a"), "it sees the object");
+        match self.refuse.load(Relaxed) {
+            true => Err(StatusError::bad_request("refused")),
+            false => Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_apply_that_changes_nothing_again_and_again_is_admitted_each_time() {
+    let server = Server::start();
+    let plugin = Arc::new(Watching::default());
+    server.registry.set_admission(admission::Chain::new(vec![plugin.clone()]));
+    let path = "apps/v1/deployments/a";
+    let template = |image: &str| {
+        json!({"metadata": {"labels": {"app": "a"}}, "spec": {"containers": [{"name": "c", "image": image,
+            "resources": {"limits": {"cpu": "1"}}}]}})
+    };
+    let config = |image: &str| {
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "a"},
+            "spec": {"selector": {"matchLabels": {"app": "a"}}, "template": template(image)}})
+    };
+    let apply = |image: &'static str| server.apply(path, "m", false, config(image));
+    // With the cache, too.
+    for round in 0..2 {
+        let image = ["i:1", "i:2"][round];
+        let made = apply(image).await.unwrap();
+        let before = plugin.asked[0].load(Relaxed);
+        for _ in 0..4 {
+            assert_eq!(apply(image).await.unwrap(), made);
+            assert_eq!(server.get(path).await.unwrap(), made);
+        }
+        // More often where the cache was behind.
+        assert!(plugin.asked[0].load(Relaxed) >= before + 4);
+        plugin.refuse.store(true, Relaxed);
+        assert_eq!(words(apply(image).await), (400, "refused".into()));
+        plugin.refuse.store(false, Relaxed);
+        let collection = server.target("apps/v1/deployments");
+        server.registry.list(&server.ctx, &collection, &ListOptions::default()).await.unwrap();
+    }
+    assert_eq!(plugin.asked[1].load(Relaxed), plugin.asked[0].load(Relaxed), "both phases");
+    plugin.label.store(true, Relaxed);
+    assert_eq!(apply("i:2").await.unwrap()["metadata"]["labels"], json!({"labelled": "true"}), "admission has its say");
+}
+
+#[tokio::test]
+async fn an_apply_that_changes_nothing_warns_each_time() {
+    let server = Server::start();
+    let config = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
+        "spec": {"type": "ExternalName", "externalName": "e.example.com", "sessionAffinity": "ClientIP"}});
+    let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "annotations":
+        {"seccomp.security.alpha.kubernetes.io/pod": "runtime/default"}}, "spec": {"containers": [{"name": "c", "image": "i",
+        "resources": {"limits": {"cpu": "1"}, "requests": {"memory": "1500m"}}}]}});
+    for (path, config) in [("v1/services/s", config), ("v1/pods/p", pod)] {
+        let mut said = Vec::new();
+        for _ in 0..4 {
+            server.apply(path, "m", false, config.clone()).await.unwrap();
+            said.push(server.ctx.warnings.take_warnings());
+        }
+        assert_eq!(said[1], said[2], "{path}");
+        assert_eq!(said[2], said[3], "{path}");
+    }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::decode::Expected;
 use crate::options::{Body, CreateOptions, FieldValidation};
-use crate::pipeline::{Change, OptionsObject, Write};
+use crate::pipeline::{Change, Draft, OptionsObject, Write};
 use crate::registry::Registry;
 use crate::served::Written;
 use crate::subresource::View;
@@ -29,9 +29,10 @@ impl New {
 }
 
 impl Change for New {
-    fn draft(&self, _current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
+    fn draft(&self, _current: Option<&Arc<Value>>, _stands: bool) -> Result<Draft, StatusError> {
         let mut object = self.object.lock();
-        Ok(if self.nameless { object.clone() } else { std::mem::take(&mut object) })
+        let draft = if self.nameless { object.clone() } else { std::mem::take(&mut *object) };
+        Ok(draft.into())
     }
 
     fn give_back(&self, draft: Value) {

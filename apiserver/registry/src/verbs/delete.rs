@@ -119,7 +119,7 @@ impl Registry {
                     }
                     let mut as_stored = self.to_stored(object.clone(), &target.row, &write.store).await?;
                     let stored = write.store.encode(&mut as_stored);
-                    if current.stored.as_ref() == Some(&stored) {
+                    if current.stored() == Some(&stored) {
                         Ok(Outcome::Done(current.revision))
                     } else {
                         storage
@@ -138,7 +138,7 @@ impl Registry {
                     }
                     preconditions.resource_version = None;
                     marked = true;
-                    current = Current { object: Arc::new(object), revision, stored: current.stored };
+                    current = Current { object: Arc::new(object), revision, text: current.text };
                 }
                 (Outcome::Done(revision), _) => {
                     self.settle_authorization(&target.row, revision).await;

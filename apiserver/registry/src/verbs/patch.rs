@@ -17,7 +17,7 @@ use crate::conversion::Pending;
 use crate::decode::{Expected, no_internal_kind, not_converted};
 use crate::fieldmanager::{self, Outcome, Writer};
 use crate::options::{FieldValidation, Patch, PatchOptions, Preconditions};
-use crate::pipeline::{Change, OptionsObject, Write};
+use crate::pipeline::{Change, Draft, OptionsObject, Write};
 use crate::registry::Registry;
 use crate::served::Written;
 use crate::subresource::View;
@@ -103,7 +103,7 @@ fn take_fields(object: &mut Value) -> Vec<String> {
 }
 
 impl Change for Patched<'_> {
-    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
+    fn draft(&self, current: Option<&Arc<Value>>, _stands: bool) -> Result<Draft, StatusError> {
         let Some(current) = current else { return Err(StatusError::internal("nothing to patch")) };
         let document = self.document()?;
         let mut object = self.apply(current, &document.value)?;
@@ -137,7 +137,7 @@ impl Change for Patched<'_> {
             take_fields(&mut object)
         };
         if unknown.is_empty() && document.strict_errors.is_empty() {
-            return Ok(object);
+            return Ok(object.into());
         }
         let strict = document.strict_errors.iter().cloned().chain(unknown);
         match self.validation {
@@ -148,7 +148,7 @@ impl Change for Patched<'_> {
             FieldValidation::Warn => strict.for_each(|text| self.warnings.warn(text)),
             FieldValidation::Ignore => {}
         }
-        Ok(object)
+        Ok(object.into())
     }
 }
 
@@ -170,8 +170,26 @@ struct Applied<'a> {
     pending: Arc<Pending>,
 }
 
+impl Applied<'_> {
+    /// Reads what comes of an apply as an object of the kind.
+    fn shape(&self, object: &mut Value) -> Result<(), StatusError> {
+        let expected =
+            if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
+        let unknown = expected.shape_untyped(object).map_err(|error| {
+            let gvk = format!("{}, Kind={}", display_version(&self.kind), self.kind.kind);
+            StatusError::unstructured(format!(
+                "failed to convert new object ({}/{}; {gvk}) to proper version: unable to convert unstructured object to {gvk}: {}",
+                self.config.namespace(),
+                self.config.name(),
+                error.without_place()
+            ))
+        });
+        unknown.map(drop)
+    }
+}
+
 impl Change for Applied<'_> {
-    fn draft(&self, current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
+    fn draft(&self, current: Option<&Arc<Value>>, stands: bool) -> Result<Draft, StatusError> {
         let writer = Writer {
             table: &self.table,
             row: self.row,
@@ -181,23 +199,15 @@ impl Change for Applied<'_> {
             now: &self.now,
             pending: &self.pending,
         };
-        let mut object = match fieldmanager::apply(&writer, current, &self.config, self.force)? {
-            Outcome::Changed(object) => object,
-            Outcome::Unchanged => current.map(|current| Value::clone(current)).unwrap_or_default(),
+        let mut draft = match fieldmanager::apply(&writer, current, &self.config, self.force)? {
+            Outcome::Changed(object) => object.into(),
+            Outcome::Unchanged(live) => Draft { object: Value::clone(live), unchanged: true },
         };
-        let expected =
-            if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
-        expected.shape_untyped(&mut object).map_err(|error| {
-            let gvk = format!("{}, Kind={}", display_version(&self.kind), self.kind.kind);
-            StatusError::unstructured(format!(
-                "failed to convert new object ({}/{}; {gvk}) to proper version: unable to convert unstructured object to {gvk}: {}",
-                self.config.namespace(),
-                self.config.name(),
-                error.without_place()
-            ))
-        })?;
+        if !(draft.unchanged && stands) {
+            self.shape(&mut draft.object)?;
+        }
         if self.strict_errors.is_empty() {
-            return Ok(object);
+            return Ok(draft);
         }
         let text = self.strict_errors.join("\n  ");
         match self.validation {
@@ -208,7 +218,7 @@ impl Change for Applied<'_> {
             FieldValidation::Warn => self.warnings.warn(text),
             FieldValidation::Ignore => {}
         }
-        Ok(object)
+        Ok(draft)
     }
 
     fn may_create(&self) -> bool {

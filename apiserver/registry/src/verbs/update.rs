@@ -10,7 +10,7 @@ use super::create::{field_validation, manager};
 use crate::decode::Expected;
 use crate::meta;
 use crate::options::{Body, Preconditions, UpdateOptions};
-use crate::pipeline::{Change, OptionsObject, Write, parse_revision};
+use crate::pipeline::{Change, Draft, OptionsObject, Write, parse_revision};
 use crate::registry::Registry;
 use crate::served::Written;
 use crate::subresource::View;
@@ -23,8 +23,8 @@ struct Replacement {
 }
 
 impl Change for Replacement {
-    fn draft(&self, _current: Option<&Arc<Value>>) -> Result<Value, StatusError> {
-        Ok(self.object.clone())
+    fn draft(&self, _current: Option<&Arc<Value>>, _stands: bool) -> Result<Draft, StatusError> {
+        Ok(self.object.clone().into())
     }
 
     fn may_create(&self) -> bool {
