@@ -389,6 +389,15 @@ fn ignored_fields_are_nobodys() {
         world.write(&Same(vec![]), &write).unwrap();
     }
     assert_eq!(world.owners(), ["c v1: .size", "one v1: .text"]);
+
+    // Also what was applied before they were ignored.
+    let mut world = World::new(Types::one(TYPES, "root"), Same(vec![]));
+    let apply = || Apply("one", "v1", "{text: x, record: {a: 1}}");
+    world.write(&Same(vec![]), &apply()).unwrap();
+    assert_eq!(world.owners(), ["one v1: .record.a .text"]);
+    let mut world = world.ignoring(ignore());
+    world.write(&Same(vec![]), &apply()).unwrap();
+    assert_eq!(world.owners(), ["one v1: .text"]);
 }
 
 #[test]

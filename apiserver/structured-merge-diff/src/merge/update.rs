@@ -39,7 +39,11 @@ pub(super) fn apply<C: Converter>(
     let mut managers = reconcile(updater, live, managers)?;
     // Who applies what it applied before owns what it owned.
     let again = |last: &&VersionedSet| {
-        last.applied && last.api_version == *version && config.has_fields(&last.set, &updater.unowned)
+        last.applied
+            && last.api_version == *version
+            && config.has_fields(&last.set, &updater.unowned)
+            // What was not ignored then may be now.
+            && updater.ignore.get(version).is_none_or(|filter| filter.apply(&last.set) == last.set)
     };
     let again = managers.get(manager).filter(again).map(|last| last.set.clone());
     if again.is_some() && !updater.return_input_on_noop && live.says(config) {
