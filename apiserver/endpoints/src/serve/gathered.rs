@@ -1,8 +1,9 @@
 //! What a connection sends at about the same time leaves in one piece.
 //!
 //! HTTP/2 writes and flushes each frame of data, so that an event for fifty watchers of a connection would be fifty records and
-//! fifty segments, and the frames of a long answer a full record and one of a few bytes each. Here a flush only promises: the connection is woken once more, after the tasks that are ready now, and what has been gathered by then is
-//! sent. Nothing waits for time to pass.
+//! fifty segments, and the frames of a long answer a full record and one of a few bytes each. Here a flush only promises: the
+//! connection is woken once more, after the tasks that are ready now, and what has been gathered by then is sent. Nothing waits
+//! for time to pass.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
