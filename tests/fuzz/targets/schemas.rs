@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use ::cel::{DeclType, PER_CALL_LIMIT, Program, Variables, Wanted};
 use apimachinery::GroupVersionKind;
-use apimachinery::field::Path;
+use apimachinery::field::{ErrorKind, Path};
 use schema::Schema;
 use serde_json::{Value, json};
 
@@ -50,7 +50,11 @@ pub fn custom_resource(data: &[u8]) {
     assert_eq!(schema.prune(&mut again), Vec::<String>::new());
     let path = Path::default();
     let _ = schema.validate_rules(&object, None, &schema.validate(&object, None, &path));
-    assert_eq!(schema.validate_keywords(&object, Some(&object), &path), Vec::new(), "{object}");
+    // Of an item without the key that it must have nobody knows, upstream neither, which one it was.
+    let wrong = schema.validate_keywords(&object, None, &path);
+    if !wrong.iter().any(|error| error.kind == ErrorKind::Required) {
+        assert_eq!(schema.validate_keywords(&object, Some(&object), &path), Vec::new(), "{object}");
+    }
     if let Some(old) = value(old) {
         let _ = schema.validate_rules(&object, Some(&old), &schema.validate(&object, Some(&old), &path));
     }
