@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
-use tests::watching::Event;
+use tests::watching::{Event, Watching};
 
 /// The namespaces the writers write in.
 pub const NAMESPACES: [&str; 2] = ["load-0", "load-1"];
@@ -24,8 +24,14 @@ pub enum Write {
     Delete { after: u64, object: String },
 }
 
-/// Makes the namespaces; the revision before the first write to come.
+/// The ConfigMap that a server writes of its own, when it is ready or soon after it.
+const SERVERS_OWN: &str = "/api/v1/namespaces/kube-system/configmaps?\
+                           fieldSelector=metadata.name%3Dextension-apiserver-authentication&resourceVersion=0";
+
+/// Makes the namespaces; the revision before the first write to come. From there on nobody but the writers writes
+/// ConfigMaps.
 pub async fn prepare(client: &Client) -> u64 {
+    Watching::open(client, SERVERS_OWN).await.unwrap().next().await.expect("the server writes its ConfigMap");
     let namespaces: Api<Namespace> = Api::all(client.clone());
     for name in NAMESPACES {
         let namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
