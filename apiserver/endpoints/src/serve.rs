@@ -1,6 +1,5 @@
 //! Connections: accept, TLS, HTTP/2 or HTTP/1.1, and the end of them.
 
-mod gathered;
 mod pace;
 mod streams;
 

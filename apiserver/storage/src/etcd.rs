@@ -5,6 +5,7 @@
 //! stays away.
 
 mod call;
+mod channel;
 mod connect;
 mod failure;
 mod lease;

@@ -16,7 +16,7 @@ pub(super) enum Repeat {
     IfUnsent,
 }
 
-/// How often and how long a request is tried. The client's balancer picks an endpoint for each attempt.
+/// How often and how long a request is tried. The channel picks an endpoint for each attempt.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Caller {
     attempts: u32,
@@ -27,8 +27,7 @@ pub(super) struct Caller {
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Caller {
-    /// The balancer goes by load, so that an endpoint which refuses at once is picked often: there are a few more
-    /// attempts than endpoints.
+    /// Endpoints take turns, and others' requests take some: there are a few more attempts than endpoints.
     pub(super) fn new(endpoints: usize, timeout: Duration) -> Self {
         let attempts = u32::try_from(endpoints).unwrap_or(u32::MAX).saturating_mul(2).saturating_add(2);
         Self { attempts, timeout }

@@ -2,11 +2,18 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use etcd_client::{Certificate, Client, ConnectOptions, Identity, TlsOptions};
+use etcd_client::{Client, ConnectOptions};
+use http::uri::Scheme;
+use rustls::{ClientConfig, RootCertStore};
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tower::util::BoxCloneSyncService;
 
+use super::channel::{Channel, Endpoint};
 use super::{Etcd, Options, Tls};
 
 /// Why etcd could not be reached or used; each is one line for the person who started the server.
@@ -25,9 +32,6 @@ pub enum ConnectError {
     },
 }
 
-/// Upstream's: a connection that does not answer pings is given up.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one endpoint may take to accept.
 const ACCEPT: Duration = Duration::from_secs(5);
 /// Between two attempts to reach etcd at the start.
@@ -39,47 +43,68 @@ pub(super) async fn client(options: &Options) -> Result<Client, ConnectError> {
     if endpoints.is_empty() || endpoints.iter().any(|endpoint| endpoint.is_empty()) {
         return Err(ConnectError::Options("an endpoint is missing".to_owned()));
     }
-    let mut connect = ConnectOptions::new()
-        .with_keep_alive(KEEP_ALIVE, KEEP_ALIVE_TIMEOUT)
-        .with_keep_alive_while_idle(true)
-        .with_connect_timeout(ACCEPT.min(options.connect_timeout))
-        .with_require_leader(true);
     let plain = endpoints.iter().find(|endpoint| endpoint.starts_with("http://"));
     let secure = endpoints.iter().find(|endpoint| endpoint.starts_with("https://"));
-    match (tls(&options.tls)?, plain, secure) {
-        (Some(_), Some(plain), _) => {
+    let by_tls = options.tls.ca_file.is_some();
+    let tls = tls(&options.tls)?;
+    match (by_tls, plain, secure) {
+        (true, Some(plain), _) => {
             return Err(ConnectError::Options(format!("certificates are given, but {plain} is not https")));
         }
-        (None, _, Some(secure)) => {
+        (false, _, Some(secure)) => {
             return Err(ConnectError::Options(format!("{secure} needs a CA file to check etcd's certificate with")));
         }
-        (Some(tls), None, _) => connect = connect.with_tls(tls),
-        (None, _, None) => {}
+        _ => {}
     }
-    Client::connect(endpoints, Some(connect)).await.map_err(|error| ConnectError::Options(error.to_string()))
+    let scheme = if by_tls { Scheme::HTTPS } else { Scheme::HTTP };
+    let endpoints = endpoints.into_iter().map(|url| Endpoint::parse(url, scheme.clone()));
+    let endpoints = endpoints.collect::<Result<_, _>>().map_err(ConnectError::Options)?;
+    let channel = Channel::new(endpoints, tls, ACCEPT.min(options.connect_timeout));
+    let channel = etcd_client::Channel::Custom(BoxCloneSyncService::new(channel));
+    let client = Client::from_channel(channel, Some(ConnectOptions::new().with_require_leader(true))).await;
+    client.map_err(|error| ConnectError::Options(error.to_string()))
 }
 
-/// `None` where no file is given.
-fn tls(files: &Tls) -> Result<Option<TlsOptions>, ConnectError> {
+/// Whom to believe, and who this client is. Without files nobody is believed: nothing is asked by TLS then.
+pub(super) fn tls(files: &Tls) -> Result<ClientConfig, ConnectError> {
     let read = |path: &Path| {
         fs::read(path).map_err(|error| ConnectError::Options(format!("cannot read {}: {error}", path.display())))
     };
-    let identity = match (&files.cert_file, &files.key_file) {
-        (Some(cert), Some(key)) => Some(Identity::from_pem(read(cert)?, read(key)?)),
+    let unusable = |path: &Path, error: &dyn std::fmt::Display| {
+        ConnectError::Options(format!("{} cannot be used: {error}", path.display()))
+    };
+    let certificates = |path: &Path| {
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(path)?).collect();
+        match certificates {
+            Ok(certificates) if certificates.is_empty() => Err(unusable(path, &"it holds no certificate")),
+            Ok(certificates) => Ok(certificates),
+            Err(error) => Err(unusable(path, &error)),
+        }
+    };
+    let client = match (&files.cert_file, &files.key_file) {
+        (Some(cert), Some(key)) => {
+            let secret = PrivateKeyDer::from_pem_slice(&read(key)?).map_err(|error| unusable(key, &error))?;
+            Some((cert, certificates(cert)?, secret))
+        }
         (None, None) => None,
         _ => return Err(ConnectError::Options("a certificate and its key must be given together".to_owned())),
     };
-    let ca = files.ca_file.as_deref().map(read).transpose()?.map(Certificate::from_pem);
-    if ca.is_none() && identity.is_some() {
+    let mut authorities = RootCertStore::empty();
+    if let Some(ca) = &files.ca_file {
+        for certificate in certificates(ca)? {
+            authorities.add(certificate).map_err(|error| unusable(ca, &error))?;
+        }
+    } else if client.is_some() {
         return Err(ConnectError::Options("a CA file must be given with the certificate and its key".to_owned()));
     }
-    Ok(ca.map(|ca| {
-        let tls = TlsOptions::new().ca_certificate(ca);
-        match identity {
-            Some(identity) => tls.identity(identity),
-            None => tls,
-        }
-    }))
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder =
+        builder.map_err(|error| ConnectError::Options(error.to_string()))?.with_root_certificates(authorities);
+    match client {
+        None => Ok(builder.with_no_client_auth()),
+        Some((file, chain, key)) => builder.with_client_auth_cert(chain, key).map_err(|error| unusable(file, &error)),
+    }
 }
 
 /// Waits until etcd answers; a note in the log if it is too old.

@@ -4,11 +4,15 @@
 //! fifty segments, and the frames of a long answer a full record and one of a few bytes each. Here a flush only promises: the
 //! connection is woken once more, after the tasks that are ready now, and what has been gathered by then is sent. Nothing waits
 //! for time to pass.
+//!
+//! Both ends profit: the server's connections, and the one to etcd, on which each transaction would leave alone.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// So much is sent at once: a few TLS records, each as large as they can be.
@@ -23,7 +27,7 @@ const COPIED: usize = 2 * 1024;
 /// A stream whose writes are gathered. For HTTP/2 over TLS: it reads before it writes each time it is woken, and flushes last;
 /// and what a frame of its own would make a record of its own shares one.
 #[derive(Debug)]
-pub(super) struct Gathered<S> {
+pub struct Gathered<S> {
     stream: S,
     held: Vec<u8>,
     /// How much of `held` has been sent.
@@ -38,7 +42,7 @@ pub(super) struct Gathered<S> {
 
 impl<S> Gathered<S> {
     /// Gathers what is written to `stream`.
-    pub(super) fn new(stream: S) -> Self {
+    pub fn new(stream: S) -> Self {
         Self { stream, held: Vec::new(), sent: 0, turn: 0, since: 0, woken: false }
     }
 }
@@ -126,6 +130,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Gathered<S> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(self.drain(cx))?;
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+/// A client's connection says of itself what its stream does.
+impl<S: Connection> Connection for Gathered<TokioIo<S>> {
+    fn connected(&self) -> Connected {
+        self.stream.inner().connected()
     }
 }
 
