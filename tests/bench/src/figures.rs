@@ -31,6 +31,14 @@ impl Figures {
         self.section = name.into();
     }
 
+    /// Adds figures to a section beside the one at hand.
+    pub fn aside(&mut self, name: &str, add: impl FnOnce(&mut Self)) {
+        let section = self.section.clone();
+        self.section(format!("{section}: {name}"));
+        add(self);
+        self.section = section;
+    }
+
     /// Adds a figure that is alone of its work.
     pub fn add(&mut self, work: impl Into<String>, value: f64, unit: &str) {
         self.measure(work, "", value, unit);

@@ -11,6 +11,7 @@ mod kinds;
 mod load;
 mod objects;
 mod population;
+mod profile;
 mod report;
 mod requests;
 mod subject;

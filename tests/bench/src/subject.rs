@@ -14,6 +14,7 @@ use tests::{Connections, Etcd};
 
 use crate::figures::{Figures, milliseconds};
 use crate::load::Clients;
+use crate::profile::{Profile, Sampler};
 
 /// Which server is loaded.
 #[derive(Args, Debug)]
@@ -36,6 +37,9 @@ pub struct Target {
     /// How many requests are in flight over them.
     #[arg(long, global = true, default_value_t = 64)]
     pub in_flight: usize,
+    /// Tell where its CPU time goes, too; wants `perf`, which takes some of it.
+    #[arg(long, global = true)]
+    profile: bool,
 }
 
 /// Where a server stores that is started here.
@@ -68,6 +72,7 @@ pub struct Subject {
     pid: Option<u32>,
     connections: usize,
     in_flight: usize,
+    profile: bool,
 }
 
 struct Started {
@@ -85,10 +90,10 @@ impl Target {
 
     /// Starts the server, or finds the one that is there; the time it took to be ready if it was started.
     pub fn start(&self, store: Option<Store>) -> (Subject, Option<Duration>) {
-        let (connections, in_flight) = (self.connections, self.in_flight);
+        let (connections, in_flight, profile) = (self.connections, self.in_flight, self.profile);
         if let Some(kubeconfig) = &self.kubeconfig {
             let kubeconfig = kubeconfig.clone();
-            return (Subject { started: None, kubeconfig, pid: self.pid, connections, in_flight }, None);
+            return (Subject { started: None, kubeconfig, pid: self.pid, connections, in_flight, profile }, None);
         }
         let program = self.program();
         let folder = tempfile::tempdir().expect("a temporary folder");
@@ -100,6 +105,7 @@ impl Target {
             started: Some(Started { program, folder, etcd, process }),
             connections,
             in_flight,
+            profile,
         };
         (subject, Some(time))
     }
@@ -245,25 +251,30 @@ pub struct Meter<'a> {
     server: Option<Usage>,
     etcd: Option<Usage>,
     client: Option<Usage>,
+    sampler: Option<Sampler>,
 }
 
 /// What a piece of work took: time, and CPU time of the processes that are known.
+#[derive(Default)]
 pub struct Cost {
     pub time: Duration,
     pub server: Option<Duration>,
     pub etcd: Option<Duration>,
     pub client: Option<Duration>,
+    /// Where the server's CPU time went, if that is asked for.
+    pub profile: Option<Profile>,
 }
 
 impl<'a> Meter<'a> {
     /// Begins.
     pub fn start(subject: &'a Subject) -> Self {
+        let sampler = subject.pid.filter(|_| subject.profile).map(Sampler::start);
         let (server, etcd, client) = (subject.usage(), subject.usage_of_etcd(), Usage::of(std::process::id()));
-        Self { subject, server, etcd, client, begin: Instant::now() }
+        Self { subject, server, etcd, client, sampler, begin: Instant::now() }
     }
 
     /// Ends.
-    pub fn read(&self) -> Cost {
+    pub fn read(self) -> Cost {
         let since = |before: &Option<Usage>, now: Option<Usage>| Some(now?.since(before.as_ref()?));
         Cost {
             time: self.begin.elapsed(),
@@ -271,6 +282,7 @@ impl<'a> Meter<'a> {
             etcd: since(&self.etcd, self.subject.usage_of_etcd()),
             // Its threads are of one work each.
             client: self.client.as_ref().zip(Usage::of(std::process::id())).map(|(before, now)| now.cpu - before.cpu),
+            profile: self.sampler.map(Sampler::stop),
         }
     }
 
@@ -292,5 +304,17 @@ impl Cost {
                 figures.measure(work, measure, milliseconds(time) / count.max(1) as f64, "ms");
             }
         }
+        self.profiled(figures, work);
+    }
+
+    /// Adds where the server's CPU time went, in a table of its own.
+    pub fn profiled(&self, figures: &mut Figures, work: &str) {
+        let Some(profile) = &self.profile else { return };
+        let whole = profile.values().sum::<usize>().max(1) as f64;
+        figures.aside("CPU by part", |figures| {
+            for (part, samples) in profile {
+                figures.measure(*part, work, 100.0 * *samples as f64 / whole, "%");
+            }
+        });
     }
 }

@@ -44,7 +44,7 @@ pub fn raw(scene: &mut Scene<'_>, kind: &Kind, count: usize) {
     let (work, took) = if let Some(mut clients) = scene.subject.clients_of_etcd() {
         let meter = Meter::start(scene.subject);
         let took = baseline::etcd(&mut clients, count, key, &value);
-        let cost = Cost { server: None, ..meter.read() };
+        let cost = Cost { server: None, profile: None, ..meter.read() };
         cost.each(scene.figures, "create, raw etcd", count);
         ("create, raw etcd", took)
     } else if let Some(folder) = scene.subject.folder() {

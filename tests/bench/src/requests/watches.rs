@@ -81,6 +81,7 @@ fn figures_of(scene: &mut Scene<'_>, work: &str, run: impl FnOnce(&mut Scene<'_>
         let each = milliseconds(client) * 1e3 / fan_out.late.len().max(1) as f64;
         scene.figures.measure(work, "client's CPU", each, "µs");
     }
+    fan_out.cost.profiled(scene.figures, work);
     latencies(scene.figures, work, fan_out.late);
 }
 
