@@ -15,6 +15,7 @@ mod history;
 mod ingest;
 mod list;
 mod published;
+mod queue;
 mod read;
 mod reflector;
 mod resource_version;

@@ -1,11 +1,13 @@
 //! watch: changes of a collection from a revision on.
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 
 use apimachinery::quote::go_json_bytes;
 use apimachinery::{ObjectExt, StatusError};
-use futures::{FutureExt, StreamExt};
+use futures::future::BoxFuture;
+use futures::{FutureExt, Stream, StreamExt};
 use serde_json::{Value, json};
 use storage::cacher::{Delivery, Entry, Freshness, Kind, Start, WatchRequest};
 use tokio::time::Instant;
@@ -58,36 +60,78 @@ impl Registry {
             Err(error) => return Err(storage_error::watch(&error, target)),
         };
         let row = target.row.clone();
-        // Asked once: to compare the names again for each event took a fortieth of what an event takes.
+        let conversion = row.asks_a_webhook().then(|| Conversion {
+            converting: Arc::new(Converting {
+                registry: self.clone(),
+                store,
+                row: row.clone(),
+                criteria: selection.criteria,
+            }),
+            running: None,
+        });
         let as_stored = !row.is_custom() && row.serves_as_stored();
-        let of = target.clone();
-        let conversion = row.asks_a_webhook().then(|| {
-            Arc::new(Converting { registry: self.clone(), store, row: row.clone(), criteria: selection.criteria })
-        });
-        // A watcher that was not told of an event because of an error is told of none after it.
-        let ended = Arc::new(AtomicBool::new(false));
-        let events = events.filter_map(move |event| {
-            let event = match event {
-                Ok(delivery) => match &conversion {
-                    Some(conversion) if delivery.kind() != Kind::Bookmark => {
-                        let conversion = conversion.clone();
-                        // On the heap: few watches wait for a webhook, and all would have room for it.
-                        return async move { conversion.event_of(&delivery).await }.boxed().left_future();
-                    }
-                    _ => Some(event_of(delivery, &row, as_stored)),
-                },
-                // The client resumes where it was; upstream ends the stream without a word, too.
-                Err(storage::Error::Lagged) => None,
-                Err(error) => Some(error_event(&storage_error::watch(&error, &of))),
-            };
-            futures::future::ready(event).right_future()
-        });
-        let events = events.take_while(move |event| {
-            let goes_on = !ended.load(Ordering::Relaxed);
-            ended.store(event.kind == EventKind::Error, Ordering::Relaxed);
-            futures::future::ready(goes_on)
-        });
-        Ok(events.boxed())
+        let (target, ended) = (target.clone(), false);
+        Ok(Watched { events, target, as_stored, conversion: conversion.map(Box::new), ended }.boxed())
+    }
+}
+
+/// The cache's events as the row shows them, up to the first error.
+struct Watched {
+    events: storage::cacher::WatchStream,
+    target: Target,
+    /// All objects are shown as the cache has them. Asked once: to compare the names again for each event took a fortieth of
+    /// what an event takes.
+    as_stored: bool,
+    /// On the heap: few watches wait for a webhook, and all would have room for it.
+    conversion: Option<Box<Conversion>>,
+    /// A watcher that was not told of an event because of an error is told of none after it.
+    ended: bool,
+}
+
+/// Events that a webhook converts, one after the other.
+struct Conversion {
+    converting: Arc<Converting>,
+    running: Option<BoxFuture<'static, Option<WatchEvent>>>,
+}
+
+impl Watched {
+    /// The next event to show; none where the one at hand is not shown.
+    fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Option<WatchEvent>>> {
+        if let Some(running) = self.conversion.as_mut().and_then(|conversion| conversion.running.as_mut()) {
+            let event = ready!(running.as_mut().poll(context));
+            self.conversion.iter_mut().for_each(|conversion| conversion.running = None);
+            return Poll::Ready(Some(event));
+        }
+        let Some(event) = ready!(self.events.poll_next_unpin(context)) else { return Poll::Ready(None) };
+        Poll::Ready(Some(match (event, &mut self.conversion) {
+            (Ok(delivery), Some(conversion)) if delivery.kind() != Kind::Bookmark => {
+                let converting = conversion.converting.clone();
+                conversion.running = Some(async move { converting.event_of(&delivery).await }.boxed());
+                None
+            }
+            (Ok(delivery), _) => Some(event_of(delivery, &self.target.row, self.as_stored)),
+            // The client resumes where it was; upstream ends the stream without a word, too.
+            (Err(storage::Error::Lagged), _) => None,
+            (Err(error), _) => Some(error_event(&storage_error::watch(&error, &self.target))),
+        }))
+    }
+}
+
+impl Stream for Watched {
+    type Item = WatchEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<WatchEvent>> {
+        while !self.ended {
+            match ready!(self.poll_event(context)) {
+                Some(Some(event)) => {
+                    self.ended = event.kind == EventKind::Error;
+                    return Poll::Ready(Some(event));
+                }
+                Some(None) => {}
+                None => self.ended = true,
+            }
+        }
+        Poll::Ready(None)
     }
 }
 

@@ -1,14 +1,14 @@
 //! Hands each event to the watchers that it may concern, without visiting the others.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc::{Sender, error::TrySendError};
 use tokio::time::Instant;
 
 use super::counters::Counters;
 use super::event::{Delivery, Event, SharedEvent};
+use super::queue::{Giver, Refused};
 use super::read::{Predicate, Scope};
 use super::snapshot::KeyRange;
 use crate::{Error, Revision};
@@ -31,9 +31,7 @@ pub(super) struct Watcher {
     pub index_value: Option<Box<str>>,
     /// Only what comes after this revision is wanted.
     pub after: Revision,
-    pub queue: Sender<Delivery>,
-    /// Set before the queue is closed, if there is an error to tell.
-    pub end: Arc<OnceLock<Error>>,
+    pub queue: Giver,
     pub bookmarks: bool,
     pub deadline: Option<Instant>,
 }
@@ -68,6 +66,7 @@ struct Chain {
     slot: u32,
     first: u32,
     last: u32,
+    length: usize,
 }
 
 impl Round {
@@ -85,10 +84,11 @@ impl Round {
                     last.next = Some(link);
                 }
                 chain.last = link;
+                chain.length += 1;
             }
             None => {
                 *chain = Some(self.chains.len() as u32);
-                self.chains.push(Chain { slot, first: link, last: link });
+                self.chains.push(Chain { slot, first: link, last: link, length: 1 });
             }
         }
     }
@@ -194,8 +194,7 @@ impl Dispatcher {
     /// Ends all watchers with `error`.
     pub fn end_all(&mut self, error: impl Fn(&Watcher) -> Error) {
         for slot in self.slots.drain(..).flatten() {
-            // Nobody else sets it.
-            let _ = slot.watcher.end.set(error(&slot.watcher));
+            slot.watcher.queue.fail(error(&slot.watcher));
         }
         self.free.clear();
         self.buckets = Buckets::default();
@@ -236,26 +235,21 @@ impl Dispatcher {
     fn deliver(&mut self) {
         let mut round = std::mem::take(&mut self.round);
         let mut chains = std::mem::take(&mut round.chains);
-        for Chain { slot, first, .. } in chains.drain(..) {
+        for Chain { slot, first, length, .. } in chains.drain(..) {
             let Some(Some(Slot { watcher, given, chain, .. })) = self.slots.get_mut(slot as usize) else { continue };
             *chain = None;
-            let (mut dispatched, mut refused) = (0, None);
-            for delivery in round.unlink(first) {
-                let revision = delivery.revision();
-                if let Err(error) = watcher.queue.try_send(delivery) {
-                    refused = Some((revision, matches!(error, TrySendError::Full(_))));
-                    break;
-                }
-                *given = revision;
-                dispatched += 1;
-            }
-            self.counters.events_dispatched.add(dispatched);
-            let Some((revision, full)) = refused else { continue };
-            if full {
+            let (now, refused) = watcher.queue.give(length, round.unlink(first));
+            self.counters.events_dispatched.add(now.count as u64);
+            *given = now.last.max(*given);
+            let Some(refused) = refused else { continue };
+            if let Refused::Full(revision) = refused {
                 // With half of a revision it could not resume without a gap.
                 let half = *given == revision;
-                let gap = Error::Compacted { requested: revision, compacted: revision };
-                let _ = watcher.end.set(if half { gap } else { Error::Lagged });
+                watcher.queue.fail(if half {
+                    Error::Compacted { requested: revision, compacted: revision }
+                } else {
+                    Error::Lagged
+                });
                 self.counters.watchers_terminated.add(1);
                 tracing::debug!(scope = ?watcher.scope, "a watcher that does not keep up is ended");
             }
@@ -307,8 +301,9 @@ impl Dispatcher {
     pub fn send_bookmarks(&mut self, revision: Revision) {
         for id in std::mem::take(&mut self.due) {
             let Some(Slot { watcher, .. }) = self.get(id) else { continue };
-            if revision >= watcher.after && watcher.queue.try_send(Delivery::bookmark(revision, false)).is_ok() {
-                self.counters.bookmarks.add(1);
+            if revision >= watcher.after {
+                let (given, _) = watcher.queue.give(1, [Delivery::bookmark(revision, false)]);
+                self.counters.bookmarks.add(given.count as u64);
             }
             let next = self.next_bookmark(watcher);
             if let Some(Some(slot)) = self.slots.get_mut(id.slot as usize) {

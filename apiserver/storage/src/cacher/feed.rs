@@ -1,7 +1,7 @@
 //! The task that owns a resource's state: what the store tells goes in, snapshots and deliveries come out.
 
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
@@ -12,10 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::Config;
 use super::counters::Counters;
 use super::dispatcher::{Dispatcher, Watcher, WatcherId};
-use super::event::{Delivery, Event};
+use super::event::Event;
 use super::history::History;
 use super::ingest::Ingest;
 use super::published::Published;
+use super::queue::{Taker, queue};
 use super::read::{Predicate, Scope};
 use super::reflector::{self, Update};
 use super::snapshot::{KeyRange, Pinned, Snapshot};
@@ -61,9 +62,7 @@ pub(super) struct Subscription {
     pub id: WatcherId,
     pub state: Option<Snapshot>,
     pub replay: Vec<Arc<Event>>,
-    pub queue: mpsc::Receiver<Delivery>,
-    /// Why the queue was closed, if it is an error.
-    pub end: Arc<OnceLock<Error>>,
+    pub queue: Taker,
 }
 
 pub(super) struct Feed {
@@ -170,20 +169,18 @@ impl Feed {
             Join::Newest => (0, Vec::new(), None),
             Join::State => (0, Vec::new(), Some(self.state.clone())),
         };
-        let (queue, receiver) = mpsc::channel(self.config.watcher_queue.max(1));
-        let end = Arc::new(OnceLock::new());
+        let (giver, queue) = queue(self.config.watcher_queue);
         let id = self.dispatcher.add(Watcher {
             scope: subscribe.scope,
             range: subscribe.range,
             predicate: subscribe.predicate,
             index_value: subscribe.index_value,
             after,
-            queue,
-            end: end.clone(),
+            queue: giver,
             bookmarks: subscribe.bookmarks,
             deadline: subscribe.deadline,
         });
-        Ok(Subscription { id, state, replay, queue: receiver, end })
+        Ok(Subscription { id, state, replay, queue })
     }
 
     fn update(&mut self, update: Update) {

@@ -15,8 +15,8 @@ use crate::{Error, Event, ListOptions, ProgressRequester, Result, Revision, Stor
 
 /// So many pairs are read at once, so that a large resource is never in memory twice.
 const LIST_PAGE: usize = 500;
-/// So many events are taken at once, if that many are waiting; more if they are of one revision.
-/// As many as a task of tokio takes from a queue at a turn: the watchers keep pace.
+/// So many events are taken at once, if that many are waiting; more if they are of one revision. A watcher's queue has room
+/// for several times as many.
 const BATCH: usize = 128;
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LONGEST_DELAY: Duration = Duration::from_secs(5);

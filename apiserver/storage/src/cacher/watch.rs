@@ -1,8 +1,8 @@
 //! What a watcher asks for, and the stream that it gets.
 
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
-use std::task::{Context, Poll, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures::stream::{BoxStream, Stream};
 use tokio::sync::mpsc;
@@ -12,9 +12,10 @@ use super::dispatcher::WatcherId;
 use super::entry::Entry;
 use super::event::{Delivery, Event, SharedEvent};
 use super::feed::{Command, Join, Subscribe, Subscription};
+use super::queue::Taker;
 use super::read::{Freshness, Predicate, Scope};
 use super::snapshot::{KeyRange, Snapshot, key_after};
-use crate::{Error, Result, Revision};
+use crate::{Result, Revision};
 
 /// Where a watch starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,9 +125,7 @@ pub(super) struct FeedWatch {
     /// The revision of the bookmark that ends the initial events, until it was delivered.
     initial_events_end: Option<Revision>,
     replay: std::vec::IntoIter<Arc<Event>>,
-    queue: mpsc::Receiver<Delivery>,
-    end: Arc<OnceLock<Error>>,
-    ended: bool,
+    queue: Taker,
 }
 
 impl FeedWatch {
@@ -136,7 +135,7 @@ impl FeedWatch {
         subscription: Subscription,
         commands: mpsc::UnboundedSender<Command>,
     ) -> Self {
-        let Subscription { id, state, replay, queue, end } = subscription;
+        let Subscription { id, state, replay, queue } = subscription;
         let bookmarked = request.bookmarks && matches!(request.start, Start::InitialEvents(_));
         Self {
             id,
@@ -147,8 +146,6 @@ impl FeedWatch {
             range,
             replay: replay.into_iter(),
             queue,
-            end,
-            ended: false,
         }
     }
 
@@ -179,17 +176,10 @@ impl Stream for FeedWatch {
     type Item = Result<Delivery>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.ended {
-            return Poll::Ready(None);
+        match self.next_replayed() {
+            Some(delivery) => Poll::Ready(Some(Ok(delivery))),
+            None => self.queue.poll_take(context),
         }
-        if let Some(delivery) = self.next_replayed() {
-            return Poll::Ready(Some(Ok(delivery)));
-        }
-        if let Some(delivery) = ready!(self.queue.poll_recv(context)) {
-            return Poll::Ready(Some(Ok(delivery)));
-        }
-        self.ended = true;
-        Poll::Ready(self.end.get().cloned().map(Err))
     }
 }
 
