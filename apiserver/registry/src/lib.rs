@@ -10,6 +10,7 @@ pub mod crd;
 mod decode;
 mod fieldmanager;
 mod following;
+mod generations;
 mod lister;
 mod meta;
 mod options;

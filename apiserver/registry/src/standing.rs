@@ -1,47 +1,43 @@
 //! What is known of objects in one state: that writing them as they are changes nothing. It need not be found out again.
 
-use std::collections::HashSet;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
 use parking_lot::Mutex;
+
+use crate::generations::Generations;
 
 /// How much is remembered at least; what is forgotten is found out again.
 const REMEMBERED: usize = 4096;
 
 /// Fingerprints of states, under one schema.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Standing {
     /// With a key of its own: nobody can make a state that is taken for another.
     hasher: RandomState,
-    generations: Mutex<Generations>,
+    states: Mutex<Generations<u64, ()>>,
 }
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashSet<u64>,
-    old: HashSet<u64>,
+impl Default for Standing {
+    fn default() -> Self {
+        Self { hasher: RandomState::new(), states: Mutex::new(Generations::new(REMEMBERED, usize::MAX)) }
+    }
 }
 
 impl Standing {
     /// Remembers that a state stands.
     pub(crate) fn note<T: Hash>(&self, state: &T) {
         let fingerprint = self.hasher.hash_one(state);
-        let mut generations = self.generations.lock();
-        if generations.young.len() >= REMEMBERED {
-            generations.old = std::mem::take(&mut generations.young);
-        }
-        generations.young.insert(fingerprint);
+        self.states.lock().put(fingerprint, ());
     }
 
     /// Whether a state is known to stand.
     pub(crate) fn knows<T: Hash>(&self, state: &T) -> bool {
         // Most stores are never applied to.
-        if self.generations.lock().young.is_empty() {
+        if self.states.lock().is_empty() {
             return false;
         }
         let fingerprint = self.hasher.hash_one(state);
-        let generations = self.generations.lock();
-        generations.young.contains(&fingerprint) || generations.old.contains(&fingerprint)
+        self.states.lock().get(&fingerprint).is_some()
     }
 }
 

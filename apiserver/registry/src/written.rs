@@ -2,11 +2,11 @@
 //! which gets them back from the store, need not find it out again.
 
 use bytes::Bytes;
-use foldhash::{HashMap, HashMapExt};
 use parking_lot::Mutex;
 use storage::KeyValue;
 use storage::cacher::ResourceVersionPlace;
 
+use crate::generations::{Generations, Weigh};
 use crate::selectable::Picked;
 
 /// How many writes are remembered at least, and how many bytes of them. The cache is a few behind the pipeline at most; what it
@@ -21,51 +21,48 @@ pub(crate) struct Known {
     pub picked: Picked,
 }
 
-/// The last writes under each key that the cache has not seen yet, or that the store refused.
-#[derive(Debug, Default)]
-pub(crate) struct Written(Mutex<Generations>);
+/// Stored bytes, and what is known of them.
+#[derive(Debug)]
+struct Write {
+    stored: Bytes,
+    known: Known,
+}
 
-#[derive(Debug, Default)]
-struct Generations {
-    young: HashMap<Box<str>, (Bytes, Known)>,
-    old: HashMap<Box<str>, (Bytes, Known)>,
-    /// Of the bytes in `young`.
-    size: usize,
+impl Weigh for Write {
+    fn weight(&self) -> usize {
+        self.stored.len()
+    }
+}
+
+/// The last writes under each key that the cache has not seen yet, or that the store refused.
+#[derive(Debug)]
+pub(crate) struct Written(Mutex<Generations<Box<str>, Write>>);
+
+impl Default for Written {
+    fn default() -> Self {
+        Self(Mutex::new(Generations::new(REMEMBERED, REMEMBERED_BYTES)))
+    }
 }
 
 impl Written {
     /// Remembers what is known of `stored`, which is about to be written under `key`.
     pub(crate) fn note(&self, key: &str, stored: &Bytes, known: Known) {
-        let mut generations = self.0.lock();
-        if generations.young.len() >= REMEMBERED || generations.size >= REMEMBERED_BYTES {
-            let room = HashMap::with_capacity(generations.young.len());
-            generations.old = std::mem::replace(&mut generations.young, room);
-            generations.size = 0;
-        }
-        generations.size += stored.len();
-        if let Some((before, _)) = generations.young.insert(key.into(), (stored.clone(), known)) {
-            generations.size -= before.len();
-        }
+        self.0.lock().put(key.into(), Write { stored: stored.clone(), known });
     }
 
     /// What is known of a pair, once.
     pub(crate) fn take(&self, kv: &KeyValue) -> Option<Known> {
-        let mut generations = self.0.lock();
+        let mut writes = self.0.lock();
         // A cache that fills after a start asks for every object there is.
-        if generations.young.is_empty() && generations.old.is_empty() {
+        if writes.is_empty() {
             return None;
         }
         let key = std::str::from_utf8(&kv.key).ok()?;
         // Of several writers under one key others may be next.
-        if let Some((stored, _)) = generations.young.get(key) {
-            if *stored != kv.value {
-                return None;
-            }
-            generations.size -= kv.value.len();
-            return generations.young.remove(key).map(|(_, known)| known);
+        if writes.get(key)?.stored != kv.value {
+            return None;
         }
-        let (stored, known) = generations.old.remove(key)?;
-        (stored == kv.value).then_some(known)
+        writes.remove(key).map(|write| write.known)
     }
 }
 

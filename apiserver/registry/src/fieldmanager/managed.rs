@@ -1,12 +1,13 @@
 //! `metadata.managedFields` in both forms: as written in objects, and as structured-merge-diff works with it.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use structured_merge_diff::{ManagedFields, Set, VersionedSet};
+
+use super::sets;
 
 /// How a manager writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -54,28 +55,47 @@ impl Identity {
 
 /// Managers, what they own and when they last wrote.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Managed<'a> {
+pub(crate) struct Managed {
     pub fields: ManagedFields,
     /// In `metav1.Time`'s form, which sorts as time does.
     pub times: BTreeMap<String, String>,
-    /// The entries that were read and would be written so again, had nothing changed.
-    read: BTreeMap<String, Read<'a>>,
+    /// What was read and would be written so again, had nothing changed.
+    read: BTreeMap<String, Read>,
 }
 
-/// An entry and what was read of it.
+/// What was read of an entry.
 #[derive(Clone, Debug)]
-struct Read<'a> {
-    entry: &'a Value,
+struct Read {
+    /// Its place among the entries.
+    at: usize,
     fields: VersionedSet,
+    time: String,
 }
 
-impl<'a> Managed<'a> {
+/// An entry as it is to be written.
+struct Entry<'m> {
+    identity: Identity,
+    time: &'m str,
+    fields: &'m VersionedSet,
+    /// That which differs from it in nothing but the time.
+    read: Option<&'m Read>,
+}
+
+impl Entry<'_> {
+    /// Upstream's order: applies first, then by time, manager, version and subresource.
+    fn order(&self) -> (Operation, &str, [&str; 3]) {
+        let Identity { manager, operation, api_version, subresource } = &self.identity;
+        (*operation, self.time, [manager, api_version, subresource])
+    }
+}
+
+impl Managed {
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
 
     /// Reads the entries of an object.
-    pub fn decode(entries: &'a [Value]) -> Result<Self, String> {
+    pub fn decode(entries: &[Value]) -> Result<Self, String> {
         let mut managed = Self::default();
         for (at, entry) in entries.iter().enumerate() {
             let text = |field: &str| entry.get(field).and_then(Value::as_str).unwrap_or_default();
@@ -94,7 +114,7 @@ impl<'a> Managed<'a> {
             }
             let (set, canonical) = match entry.get("fieldsV1") {
                 None | Some(Value::Null) => (Set::new(), false),
-                Some(fields) => Set::from_fields(fields).map_err(|error| format!("error decoding set: {error}"))?,
+                Some(fields) => sets::read(fields).map_err(|error| format!("error decoding set: {error}"))?,
             };
             let identity = Identity {
                 manager: text("manager").into(),
@@ -103,15 +123,16 @@ impl<'a> Managed<'a> {
                 subresource: text("subresource").into(),
             };
             let id = identity.encode();
-            if !text("time").is_empty() {
-                managed.times.insert(id.clone(), text("time").into());
+            let time = text("time");
+            if !time.is_empty() {
+                managed.times.insert(id.clone(), time.into());
             }
             let fields = VersionedSet::new(set, text("apiVersion"), operation == Operation::Apply);
             // What is empty is not written.
             let said = ["manager", "subresource", "time"].iter().filter(|field| !text(field).is_empty()).count();
             let said = said + ["operation", "apiVersion", "fieldsType", "fieldsV1"].len();
             if canonical && entry.as_object().is_some_and(|fields| fields.len() == said) {
-                managed.read.insert(id.clone(), Read { entry, fields: fields.clone() });
+                managed.read.insert(id.clone(), Read { at, fields: fields.clone(), time: time.into() });
             } else {
                 managed.read.remove(&id);
             }
@@ -120,10 +141,9 @@ impl<'a> Managed<'a> {
         Ok(managed)
     }
 
-    /// The entries, in upstream's order: applies first, then by time, manager, version and subresource. Those that did not
-    /// change are the ones that were read.
-    pub fn encode(&self) -> Vec<Cow<'a, Value>> {
-        let mut entries: Vec<(Identity, &str, Cow<'a, Value>)> = Vec::with_capacity(self.fields.len());
+    /// The entries in order.
+    fn ordered(&self) -> Vec<Entry<'_>> {
+        let mut entries = Vec::with_capacity(self.fields.len());
         for (id, fields) in &self.fields {
             let Some(mut identity) = Identity::decode(id) else { continue };
             identity.api_version = fields.api_version.as_str().to_owned();
@@ -131,27 +151,46 @@ impl<'a> Managed<'a> {
                 identity.operation = Operation::Apply;
             }
             let time = self.times.get(id).map_or("", String::as_str);
-            let read = self.read.get(id).filter(|read| read.fields == *fields).map(|read| read.entry);
-            let entry = match read {
-                Some(read) if read.get("time").and_then(Value::as_str).unwrap_or_default() == time => {
-                    Cow::Borrowed(read)
-                }
-                Some(read) => Cow::Owned(entry(&identity, time, read["fieldsV1"].clone())),
-                None => Cow::Owned(entry(&identity, time, fields.set.to_value())),
-            };
-            entries.push((identity, time, entry));
+            let read = self.read.get(id).filter(|read| read.fields == *fields);
+            entries.push(Entry { identity, time, fields, read });
         }
-        fn place<'i>(identity: &'i Identity, time: &'i str) -> (Operation, &'i str, [&'i str; 3]) {
-            (identity.operation, time, [&identity.manager, &identity.api_version, &identity.subresource])
-        }
-        entries.sort_by(|(a, a_time, _), (b, b_time, _)| place(a, a_time).cmp(&place(b, b_time)));
-        entries.into_iter().map(|(_, _, entry)| entry).collect()
+        entries.sort_by(|a, b| a.order().cmp(&b.order()));
+        entries
     }
 
-    /// [`Self::encode`], copied.
-    pub fn to_entries(&self) -> Vec<Value> {
-        self.encode().into_iter().map(Cow::into_owned).collect()
+    /// Whether the entries are to be written as they were read; there were so many.
+    pub fn is_as_read(&self, entries: usize) -> bool {
+        let written = self.ordered();
+        let is_kept =
+            |(at, entry): (usize, &Entry<'_>)| entry.read.is_some_and(|read| read.at == at && read.time == entry.time);
+        written.len() == entries && written.iter().enumerate().all(is_kept)
     }
+
+    /// The entries, in order. `read` gives, once each, those that were read by their places: what did not change is not made anew.
+    pub fn encode(&self, mut read: impl FnMut(usize) -> Value) -> Vec<Value> {
+        let encode = |Entry { identity, time, fields, read: same }: Entry<'_>| {
+            let Some(same) = same else { return entry(&identity, time, fields.set.to_value()) };
+            let mut entry = read(same.at);
+            if let Some(fields) = entry.as_object_mut().filter(|_| same.time != time) {
+                match time {
+                    "" => fields.remove("time"),
+                    _ => fields.insert("time".to_owned(), time.into()),
+                };
+            }
+            entry
+        };
+        self.ordered().into_iter().map(encode).collect()
+    }
+}
+
+/// Gives entries away by their places, for [`Managed::encode`].
+pub(super) fn taken(entries: &mut [Value]) -> impl FnMut(usize) -> Value {
+    |at| entries.get_mut(at).map(Value::take).unwrap_or_default()
+}
+
+/// Copies entries by their places, for [`Managed::encode`].
+pub(super) fn copied(entries: &[Value]) -> impl FnMut(usize) -> Value {
+    |at| entries.get(at).cloned().unwrap_or_default()
 }
 
 /// Whether the entries can be read.

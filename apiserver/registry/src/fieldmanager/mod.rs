@@ -7,10 +7,10 @@ mod last_applied;
 mod managed;
 mod reset;
 mod scale;
+mod sets;
 mod times;
 mod types;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use structured_merge_diff::{ApiVersion, Conflicts, Set, Updater, VersionedSet};
 use crate::conversion::Pending;
 use crate::subresource::View;
 use crate::table::{Row, Table};
-use managed::{Identity, Managed, Operation};
+use managed::{Identity, Managed, Operation, copied, taken};
 use types::Types;
 
 pub(crate) use managed::check;
@@ -79,17 +79,13 @@ impl Writer<'_> {
 pub(crate) fn update(writer: &Writer<'_>, live: Option<&Arc<Value>>, new: &mut Value) {
     let of_live = live.map(|live| live.managed_fields()).unwrap_or_default();
     let reset = is_reset(new);
-    let sent = new.metadata_mut().remove("managedFields");
-    let sent = sent.as_ref().and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    let managed = if !writer.subresource.is_empty() {
-        Managed::decode(of_live).unwrap_or_default()
-    } else if reset {
-        Managed::default()
-    } else {
-        match Managed::decode(sent) {
-            Ok(managed) if !managed.is_empty() => managed,
-            _ => Managed::decode(of_live).unwrap_or_default(),
-        }
+    let mut sent = take_managed_fields(new);
+    let of_sent = || Managed::decode(&sent).ok().filter(|managed| !managed.is_empty());
+    let whole = writer.subresource.is_empty();
+    let (managed, is_of_sent) = match (whole && !reset).then(of_sent).flatten() {
+        Some(managed) => (managed, true),
+        None if whole && reset => (Managed::default(), false),
+        None => (Managed::decode(of_live).unwrap_or_default(), false),
     };
     // Objects that are not tracked are tracked from their creation or their first apply on.
     if live.is_some() && managed.is_empty() {
@@ -102,7 +98,10 @@ pub(crate) fn update(writer: &Writer<'_>, live: Option<&Arc<Value>>, new: &mut V
     match outcome {
         Ok(mut managed) => {
             cap(&mut managed);
-            new.set_managed_fields(managed.to_entries());
+            new.set_managed_fields(match is_of_sent {
+                true => managed.encode(taken(&mut sent)),
+                false => managed.encode(copied(of_live)),
+            });
         }
         Err(error) => {
             // What does not fit its type is refused by validation, a little later.
@@ -111,14 +110,21 @@ pub(crate) fn update(writer: &Writer<'_>, live: Option<&Arc<Value>>, new: &mut V
     }
 }
 
+fn take_managed_fields(object: &mut Value) -> Vec<Value> {
+    match object.metadata_mut().remove("managedFields") {
+        Some(Value::Array(entries)) => entries,
+        _ => Vec::new(),
+    }
+}
+
 /// What an update from `live` to `new` gives the manager `id`. The owners in `live` itself are nobody's.
-fn track<'a>(
+fn track(
     writer: &Writer<'_>,
     live: Option<&Arc<Value>>,
     new: &Arc<Value>,
-    managed: Managed<'a>,
+    managed: Managed,
     id: &str,
-) -> Result<Managed<'a>, String> {
+) -> Result<Managed, String> {
     let types = Types::of(writer);
     let live = match live {
         Some(live) => types.stored(live.clone()),
@@ -194,20 +200,21 @@ pub(crate) fn apply<'a>(
         }
         outcome => outcome.map_err(Failure::into_status)?,
     };
-    let encoded = managed.encode();
-    let kept = |(new, old): (&Cow<'_, Value>, &Value)| matches!(new, Cow::Borrowed(new) if std::ptr::eq(*new, old));
     if object.is_none()
         && let Some(live) = live
         && !last_applied::is_kept(writer.manager, &base)
-        && encoded.len() == entries.len()
-        && encoded.iter().zip(entries).all(kept)
+        && managed.is_as_read(entries.len())
     {
         return Ok(Outcome::Unchanged(live));
     }
-    let owners = encoded.into_iter().map(Cow::into_owned).collect();
     let mut object = object.unwrap_or_else(|| Value::clone(&base));
     last_applied::refresh(writer.manager, config, &mut object);
-    object.set_managed_fields(owners);
+    // Nearly always what was merged still has the entries that were read.
+    let mut kept = take_managed_fields(&mut object);
+    object.set_managed_fields(match kept == entries {
+        true => managed.encode(taken(&mut kept)),
+        false => managed.encode(copied(entries)),
+    });
     Ok(Outcome::Changed(object))
 }
 
@@ -226,14 +233,14 @@ impl Failure {
     }
 }
 
-fn applied<'a>(
+fn applied(
     writer: &Writer<'_>,
     types: &Types<'_>,
     live: &Arc<Value>,
     config: &Arc<Value>,
-    managed: Managed<'a>,
+    managed: Managed,
     force: bool,
-) -> Result<(Option<Value>, Managed<'a>), Failure> {
+) -> Result<(Option<Value>, Managed), Failure> {
     let words = |what: &str, error: String| {
         Failure::Other(StatusError::unstructured(format!(
             "failed to create typed {what} object ({}/{}; {}): {error}",
@@ -260,7 +267,7 @@ fn applied<'a>(
 }
 
 /// Merges the oldest managers of updates, version by version, until there are few enough.
-fn cap(managed: &mut Managed<'_>) {
+fn cap(managed: &mut Managed) {
     let mut updaters: Vec<String> =
         managed.fields.iter().filter(|(_, set)| !set.applied).map(|(id, _)| id.clone()).collect();
     if updaters.len() <= MAX_UPDATE_MANAGERS {

@@ -4,7 +4,7 @@ use apimachinery::{GroupVersion, ObjectExt};
 use serde_json::Value;
 use structured_merge_diff::{Path, Set, VersionedSet};
 
-use super::managed::Managed;
+use super::managed::{Managed, copied};
 use crate::table::{Row, Table};
 
 const SCALE_VERSION: &str = "autoscaling/v1";
@@ -24,7 +24,7 @@ pub(crate) fn of_parent(object: &Value, table: &Table, row: &Row) -> Vec<Value> 
             shown.times.extend(managed.times.get(id).map(|time| (id.clone(), time.clone())));
         }
     }
-    shown.to_entries()
+    shown.encode(copied(&[]))
 }
 
 /// The object's entries after a write of its scale left the scale with `scale`'s. Upstream takes all times from the object's,
@@ -57,7 +57,7 @@ pub(crate) fn into_parent(object: &Value, scale: &Value, table: &Table, row: &Ro
         }
     }
     merged.times = managed.times;
-    merged.to_entries()
+    merged.encode(copied(&[]))
 }
 
 fn only(path: &Path) -> Set {

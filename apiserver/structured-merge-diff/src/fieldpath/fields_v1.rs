@@ -136,6 +136,12 @@ impl Set {
         Node { set: self, is_member: false }.to_value()
     }
 
+    /// Whether `fields` is what [`Set::to_value`] gives, asked without making it. `false` where the keys are in another order
+    /// than what they spell: only reading can tell then.
+    pub fn is_written_as(&self, fields: &Value) -> bool {
+        Node { set: self, is_member: false }.is_written_as(fields, &mut String::new())
+    }
+
     /// Reads FieldsV1; answers, too, whether [`Set::to_value`] gives the same value again.
     ///
     /// # Errors
@@ -218,6 +224,32 @@ impl<'a> Node<'a> {
             }
             Some((element, Node { set: below.map_or(&EMPTY, |set| set), is_member }))
         })
+    }
+
+    /// `written` is room for a key.
+    fn is_written_as(&self, fields: &Value, written: &mut String) -> bool {
+        let Value::Object(object) = fields else { return false };
+        if self.set.is_bare() {
+            return object.is_empty();
+        }
+        let mut entries = object.iter();
+        let is_itself = |(key, below): (&String, &Value)| key == "." && below.as_object().is_some_and(Object::is_empty);
+        if self.names_itself() && !entries.next().is_some_and(is_itself) {
+            return false;
+        }
+        let is_next = |(element, node): (&PathElement, Node<'_>)| {
+            let Some((key, below)) = entries.next() else { return false };
+            let is_spelt = match element {
+                PathElement::Field(name) => key.strip_prefix("f:") == Some(name),
+                _ => {
+                    written.clear();
+                    element.serialize_into(written);
+                    written == key
+                }
+            };
+            is_spelt && node.is_written_as(below, written)
+        };
+        self.steps().all(is_next) && entries.next().is_none()
     }
 
     fn to_value(&self) -> Value {

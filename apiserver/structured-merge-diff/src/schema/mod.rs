@@ -164,6 +164,11 @@ impl Map {
         self.fields[at..at + same].iter().find(|field| *field.name == *name)
     }
 
+    /// A search for fields whose names are asked for in ascending order: all of them together are one walk.
+    pub(crate) fn ascending(&self) -> Ascending<'_> {
+        Ascending { first: &self.first, fields: &self.fields }
+    }
+
     /// The type of keys that are not declared fields.
     pub fn element_type(&self) -> Option<&TypeRef> {
         self.element_type.as_ref()
@@ -180,11 +185,41 @@ impl Map {
     }
 }
 
+/// Finds fields by names that are asked for in ascending order. What is behind the last name is left.
+pub(crate) struct Ascending<'a> {
+    first: &'a [u64],
+    fields: &'a [StructField],
+}
+
+impl<'a> Ascending<'a> {
+    /// The declared field called `name`.
+    #[inline]
+    pub fn find(&mut self, name: &str) -> Option<&'a StructField> {
+        if self.fields.is_empty() {
+            return None;
+        }
+        let first = first_bytes(name);
+        let passed = self.first.iter().take_while(|other| **other < first).count();
+        (self.first, self.fields) = (&self.first[passed..], &self.fields[passed..]);
+        let same = self.first.iter().take_while(|other| **other == first);
+        same.zip(self.fields).map(|(_, field)| field).find(|field| *field.name == *name)
+    }
+}
+
 /// The first bytes of a name as a number that is ordered as they are: most names differ in them, and numbers compare faster.
+#[inline]
 fn first_bytes(name: &str) -> u64 {
-    match name.as_bytes().first_chunk::<8>() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => (0..8).fold(0, |first, at| first << 8 | u64::from(name.as_bytes().get(at).copied().unwrap_or(0))),
+    let bytes = name.as_bytes();
+    if let Some(first) = bytes.first_chunk() {
+        return u64::from_be_bytes(*first);
+    }
+    match (bytes.first_chunk(), bytes.last_chunk()) {
+        // The two halves may overlap: they say the same there.
+        (Some(first), Some(last)) => {
+            let behind = 8 * (8 - bytes.len());
+            u64::from(u32::from_be_bytes(*first)) << 32 | u64::from(u32::from_be_bytes(*last)) << behind
+        }
+        _ => bytes.iter().rev().fold(0, |first, byte| first >> 8 | u64::from(*byte) << 56),
     }
 }
 

@@ -77,10 +77,22 @@ pub(super) fn kind_of<'a>(
 
 /// The type of the map's entry `key`, and the declared field it is, if it is one.
 pub(super) fn entry_type<'a>(map: &'a Map, key: &str) -> (Option<&'a TypeRef>, Option<&'a StructField>) {
-    match map.field(key) {
+    of_field(map, map.field(key))
+}
+
+fn of_field<'a>(map: &'a Map, field: Option<&'a StructField>) -> (Option<&'a TypeRef>, Option<&'a StructField>) {
+    match field {
         Some(field) => (Some(&field.type_ref), Some(field)),
         None => (map.element_type(), None),
     }
+}
+
+/// [`entry_type`] of keys that are asked for in ascending order.
+pub(super) fn ascending_entry_type<'a>(
+    map: &'a Map,
+) -> impl FnMut(&str) -> (Option<&'a TypeRef>, Option<&'a StructField>) + use<'a> {
+    let mut fields = map.ascending();
+    move |key| of_field(map, fields.find(key))
 }
 
 /// The map's entries, each with its [`entry_type`].
@@ -88,8 +100,9 @@ pub(super) fn entry_types<'a>(
     map: &'a Map,
     entries: &'a Object<String, Value>,
 ) -> impl Iterator<Item = (&'a String, &'a Value, Option<&'a TypeRef>, Option<&'a StructField>)> {
-    entries.iter().map(|(key, value)| {
-        let (type_ref, field) = entry_type(map, key);
+    let mut entry_type = ascending_entry_type(map);
+    entries.iter().map(move |(key, value)| {
+        let (type_ref, field) = entry_type(key);
         (key, value, type_ref, field)
     })
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde_json::{Map as Object, Value};
 
 use super::ValidationErrors;
-use super::atom::{Kind, Shape, entry_type, resolve};
+use super::atom::{Kind, Shape, ascending_entry_type, resolve};
 use super::list_items::path_element;
 use super::sides::{check_scalar_sides, zip_entries};
 use crate::fieldpath::{Filter, PathElement, Set};
@@ -177,11 +177,12 @@ impl Walker<'_> {
                 if map.is_atomic() || (is_empty(left) && is_empty(right)) {
                     return Change::of_leaf(lhs, rhs);
                 }
+                let mut entry_type = ascending_entry_type(map);
                 for (key, left, right) in zip_entries(left, right) {
                     if are_equal(left, right) {
                         continue;
                     }
-                    let (type_ref, field) = entry_type(map, key);
+                    let (type_ref, field) = entry_type(key);
                     let mut below = Comparison::default();
                     let change = self.compare(type_ref, left, right, &mut below);
                     if change.is_some() || !below.is_same() {

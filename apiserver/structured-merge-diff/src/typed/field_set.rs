@@ -3,7 +3,7 @@
 use serde_json::{Map as Object, Value};
 
 use super::ValidationErrors;
-use super::atom::{Kind, entry_type, kind_of};
+use super::atom::{Kind, entry_types, kind_of};
 use super::list_items::path_element;
 use crate::fieldpath::{PathElement, Set};
 use crate::schema::{List, Map, Schema, TypeRef};
@@ -39,8 +39,7 @@ impl Walker<'_> {
     }
 
     fn map(&mut self, map: &Map, entries: &Object<String, Value>, set: &mut Set) {
-        for (key, value) in entries {
-            let (type_ref, field) = entry_type(map, key);
+        for (key, value, type_ref, field) in entry_types(map, entries) {
             let mut below = Set::new();
             let is_leaf = self.collect(type_ref, value, &mut below);
             let element = PathElement::Field(field.map_or_else(|| key.as_str().into(), |field| field.name.clone()));

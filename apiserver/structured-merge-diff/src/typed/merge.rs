@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map as Object, Value};
 
 use super::ValidationErrors;
-use super::atom::{Kind, Shape, entry_type, resolve};
+use super::atom::{Kind, Shape, ascending_entry_type, resolve};
 use super::list_items::{has_same_names, path_element};
 use super::sides::{check_scalar_sides, zip_entries};
 use super::validate::Duplicates;
@@ -84,8 +84,13 @@ impl Walker<'_> {
     ) -> Result<Merged, ValidationErrors> {
         let mut changed: Vec<(&String, Option<Value>)> = Vec::new();
         let mut errors = ValidationErrors::new();
+        let mut entry_type = ascending_entry_type(map);
         for (key, left, right) in zip_entries(left, right) {
-            match self.merge(entry_type(map, key).0, left, right) {
+            if right.is_none() {
+                // Nothing is said of it.
+                continue;
+            }
+            match self.merge(entry_type(key).0, left, right) {
                 Ok(Merged::Left) => {}
                 Ok(Merged::Other(value)) => changed.push((key, value)),
                 Err(below) => errors.extend_under(&format_args!(".{key}"), below),

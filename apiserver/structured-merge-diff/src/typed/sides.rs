@@ -27,17 +27,21 @@ pub(super) fn zip_entries<'a>(
     left: Option<&'a Object<String, Value>>,
     right: Option<&'a Object<String, Value>>,
 ) -> impl Iterator<Item = (&'a String, Option<&'a Value>, Option<&'a Value>)> {
-    let mut left = left.into_iter().flatten().peekable();
-    let mut right = right.into_iter().flatten().peekable();
+    let entries = |side: Option<&'a Object<String, Value>>| {
+        let mut entries = side.map(Object::iter);
+        move || entries.as_mut().and_then(Iterator::next)
+    };
+    let (mut left, mut right) = (entries(left), entries(right));
+    let (mut next_left, mut next_right) = (left(), right());
     std::iter::from_fn(move || {
-        let order = match (left.peek(), right.peek()) {
+        let order = match (next_left, next_right) {
             (None, None) => return None,
             (Some(_), None) => std::cmp::Ordering::Less,
             (None, Some(_)) => std::cmp::Ordering::Greater,
             (Some((l, _)), Some((r, _))) => l.cmp(r),
         };
-        let l = left.next_if(|_| order.is_le());
-        let r = right.next_if(|_| order.is_ge());
+        let l = if order.is_le() { std::mem::replace(&mut next_left, left()) } else { None };
+        let r = if order.is_ge() { std::mem::replace(&mut next_right, right()) } else { None };
         let key = l.or(r)?.0;
         Some((key, l.map(|(_, v)| v), r.map(|(_, v)| v)))
     })

@@ -1,0 +1,122 @@
+//! Sets of fields as they are read from objects. What a manager owns of one object it mostly owns of the next of its kind, and
+//! of the same object the next time: the latest sets are remembered, and what is read is compared with them.
+
+use std::hash::{BuildHasher as _, Hasher};
+use std::sync::LazyLock;
+
+use foldhash::fast::RandomState;
+use parking_lot::Mutex;
+use serde_json::Value;
+use structured_merge_diff::Set;
+
+use crate::generations::{Generations, Weigh};
+
+/// How many sets, and fields of sets, are remembered at least.
+const REMEMBERED: usize = 512;
+const REMEMBERED_FIELDS: usize = 8 * 1024;
+
+static SETS: LazyLock<Sets> = LazyLock::new(|| Sets {
+    hasher: RandomState::default(),
+    latest: Mutex::new(Generations::new(REMEMBERED, REMEMBERED_FIELDS)),
+});
+
+struct Sets {
+    hasher: RandomState,
+    /// By the fingerprint of what is read.
+    latest: Mutex<Generations<u64, Remembered>>,
+}
+
+struct Remembered {
+    set: Set,
+    /// The number of its fields.
+    fields: usize,
+}
+
+impl Weigh for Remembered {
+    fn weight(&self) -> usize {
+        self.fields
+    }
+}
+
+/// Reads FieldsV1; answers, too, whether the set would be written so.
+///
+/// # Errors
+/// As of [`Set::from_fields`].
+pub(super) fn read(fields: &Value) -> serde_json::Result<(Set, bool)> {
+    let fingerprint = SETS.fingerprint(fields);
+    let remembered = SETS.latest.lock().recall(&fingerprint).map(|remembered| remembered.set.clone());
+    if let Some(set) = remembered.filter(|set| set.is_written_as(fields)) {
+        return Ok((set, true));
+    }
+    let (set, canonical) = Set::from_fields(fields)?;
+    if canonical {
+        let remembered = Remembered { set: set.clone(), fields: set.len() };
+        SETS.latest.lock().put(fingerprint, remembered);
+    }
+    Ok((set, canonical))
+}
+
+impl Sets {
+    /// The same for the same fields. Who is found by it is compared: it need not be different for others.
+    fn fingerprint(&self, fields: &Value) -> u64 {
+        fn add(fields: &Value, hasher: &mut impl Hasher) {
+            let Value::Object(fields) = fields else { return };
+            hasher.write_usize(fields.len());
+            for (key, below) in fields {
+                hasher.write(key.as_bytes());
+                add(below, hasher);
+            }
+        }
+        let mut hasher = self.hasher.build_hasher();
+        add(fields, &mut hasher);
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_read_before_is_read_the_same() {
+        for fields in [
+            json!({}),
+            json!({"f:data": {".": {}, "f:a": {}}, "f:metadata": {"f:labels": {"f:app": {}}}}),
+            json!({"f:spec": {"f:ports": {"k:{\"port\":80}": {".": {}, "f:port": {}}, "k:{\"port\":9}": {"f:port": {}}}}}),
+            json!({"f:finalizers": {".": {}, "v:\"a\"": {}, "v:\"b c\"": {}}, "f:list": {"i:0": {}, "i:10": {}, "i:9": {}}}),
+            json!({"f:b": {}, "f:a": {"f:c": {".": {}}}}),
+            json!({"f:a": null}),
+            json!({"f:a": {"q:unknown": {}}}),
+            json!({".": {}, "f:a": {}}),
+        ] {
+            let want = Set::from_fields(&fields).unwrap();
+            for _ in 0..3 {
+                assert_eq!(read(&fields).unwrap(), want, "{fields}");
+            }
+        }
+        for fields in [json!({"f": {}}), json!([])] {
+            let want = Set::from_fields(&fields).unwrap_err().to_string();
+            for _ in 0..3 {
+                assert_eq!(read(&fields).unwrap_err().to_string(), want, "{fields}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_is_not_taken_for_another() {
+        let sets = [
+            json!({"f:a": {"f:b": {}}}),
+            json!({"f:a": {}}),
+            json!({"f:a": {".": {}, "f:b": {}}}),
+            json!({"f:a": {}, "f:b": {}}),
+        ];
+        for (at, fields) in sets.iter().enumerate() {
+            let (set, _) = read(fields).unwrap();
+            for (other_at, other) in sets.iter().enumerate() {
+                assert_eq!(set.is_written_as(other), at == other_at, "{fields} {other}");
+            }
+        }
+    }
+}
