@@ -175,7 +175,7 @@ impl Store {
         if self.versions.as_ref().is_some_and(|versions| versions.settle_pruned(object)) {
             return None;
         }
-        let place = ResourceVersionPlace::find(stored, self.order).ok()?;
+        let place = ResourceVersionPlace::find_in_own(stored, self.order).ok()?;
         Some(Known { place, picked: self.selectable.pick(object) })
     }
 

@@ -48,9 +48,21 @@ pub struct ResourceVersionPlace {
 impl ResourceVersionPlace {
     /// The place in `object`; see [`with_resource_version`], errors included.
     pub fn find(object: &[u8], order: KeyOrder) -> Result<Self> {
+        Self::find_in(object, order, false)
+    }
+
+    fn find_in(object: &[u8], order: KeyOrder, own: bool) -> Result<Self> {
         let mut scanner = Scanner { text: object.trim_ascii_end(), at: 0 };
-        locate(&mut scanner, order)
+        locate(&mut scanner, order, own)
             .ok_or_else(|| Error::Corrupt(format!("not a JSON object with metadata, at byte {}", scanner.at)))
+    }
+
+    /// [`Self::find`] in an object that has no resourceVersion: reads no further than its place.
+    ///
+    /// # Errors
+    /// As of [`Self::find`].
+    pub fn find_in_own(object: &[u8], order: KeyOrder) -> Result<Self> {
+        Self::find_in(object, order, true)
     }
 
     /// `object`, in which this is the place, with a resourceVersion.
@@ -73,8 +85,8 @@ impl ResourceVersionPlace {
     }
 }
 
-/// Where the resourceVersion of the object at the scanner goes. `None` if it is no JSON object.
-fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<ResourceVersionPlace> {
+/// Where the resourceVersion of the object at the scanner goes. `None` if it is no JSON object. `own`: none is there.
+fn locate(scanner: &mut Scanner<'_>, order: KeyOrder, own: bool) -> Option<ResourceVersionPlace> {
     scanner.expect(b'{')?;
     let first = scanner.at;
     let mut empty = true;
@@ -93,7 +105,7 @@ fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<ResourceVersionP
                 after: r#""}"#,
             });
         }
-        return locate_in_metadata(scanner, order);
+        return locate_in_metadata(scanner, order, own);
     }
     Some(if empty {
         ResourceVersionPlace::insert(first, r#""metadata":{"resourceVersion":""#, r#""}"#)
@@ -102,12 +114,16 @@ fn locate(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<ResourceVersionP
     })
 }
 
-fn locate_in_metadata(scanner: &mut Scanner<'_>, order: KeyOrder) -> Option<ResourceVersionPlace> {
+fn locate_in_metadata(scanner: &mut Scanner<'_>, order: KeyOrder, own: bool) -> Option<ResourceVersionPlace> {
     scanner.expect(b'{')?;
     // Where the first key stands that comes after it, and where the last value ends.
     let (mut next, mut end) = (None, scanner.at);
     let mut empty = true;
     while let Some(key) = scanner.next_key(&mut empty)? {
+        if own && !order.is_before(&scanner.text[key.clone()]) {
+            next = Some(key.start - 1);
+            break;
+        }
         scanner.peek()?;
         let start = scanner.at;
         scanner.skip_value()?;
@@ -331,6 +347,9 @@ mod tests {
             let got = with_resource_version(stored.as_bytes(), 7, order);
             let got = got.map_err(|error| panic!("{what}: {error}")).unwrap();
             assert_eq!(String::from_utf8_lossy(&got), served, "{what}");
+            let place = ResourceVersionPlace::find(stored.as_bytes(), order).unwrap();
+            let own = ResourceVersionPlace::find_in_own(stored.as_bytes(), order).unwrap();
+            assert!(own == place || !place.replaced.is_empty(), "{what}");
         }
     }
 
