@@ -68,10 +68,15 @@ fn apply_container_defaults(container: &mut Map<String, Value>) {
         }
     }
     for variable in container.get_mut("env").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(field) = variable.pointer_mut("/valueFrom/fieldRef").and_then(Value::as_object_mut) {
+        if let Some(field) = at_mut(variable, &["valueFrom", "fieldRef"]).and_then(Value::as_object_mut) {
             set(field, "apiVersion", || json!("v1"));
         }
     }
+}
+
+/// What is below these fields.
+fn at_mut<'a>(value: &'a mut Value, fields: &[&str]) -> Option<&'a mut Value> {
+    fields.iter().try_fold(value, |value, field| value.get_mut(field))
 }
 
 /// Rounds limits and requests.
@@ -109,7 +114,7 @@ fn apply_volume_defaults(volume: &mut Value) {
         let latest = is_latest(image.get("reference").and_then(Value::as_str).unwrap_or_default());
         set(image, "pullPolicy", || json!(pull_policy(latest)));
     }
-    if let Some(claim) = volume.pointer_mut("/ephemeral/volumeClaimTemplate/spec").and_then(Value::as_object_mut) {
+    if let Some(claim) = at_mut(volume, &["ephemeral", "volumeClaimTemplate", "spec"]).and_then(Value::as_object_mut) {
         set(claim, "volumeMode", || json!("Filesystem"));
         round_resources(claim.get_mut("resources"));
     }
@@ -126,17 +131,17 @@ fn apply_volume_defaults(volume: &mut Value) {
     if let Some(path) = volume.get_mut("hostPath").and_then(Value::as_object_mut) {
         set(path, "type", || json!(""));
     }
-    let items = volume.pointer_mut("/downwardAPI/items").and_then(Value::as_array_mut);
+    let items = at_mut(volume, &["downwardAPI", "items"]).and_then(Value::as_array_mut);
     for item in items.into_iter().flatten() {
         if let Some(field) = item.get_mut("fieldRef").and_then(Value::as_object_mut) {
             set(field, "apiVersion", || json!("v1"));
         }
     }
-    for source in volume.pointer_mut("/projected/sources").and_then(Value::as_array_mut).into_iter().flatten() {
+    for source in at_mut(volume, &["projected", "sources"]).and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(token) = source.get_mut("serviceAccountToken").and_then(Value::as_object_mut) {
             set(token, "expirationSeconds", || json!(3600));
         }
-        let items = source.pointer_mut("/downwardAPI/items").and_then(Value::as_array_mut);
+        let items = at_mut(source, &["downwardAPI", "items"]).and_then(Value::as_array_mut);
         for item in items.into_iter().flatten() {
             if let Some(field) = item.get_mut("fieldRef").and_then(Value::as_object_mut) {
                 set(field, "apiVersion", || json!("v1"));
@@ -198,8 +203,8 @@ pub(crate) fn drop_disabled(object: &mut Value, old: Option<&Value>) {
         if before.iter().any(|source| source.get(kind).is_some_and(|value| !value.is_null())) {
             continue;
         }
-        let volumes = object.pointer_mut("/spec/volumes").and_then(Value::as_array_mut).into_iter().flatten();
-        let sources = volumes.filter_map(|volume| volume.pointer_mut("/projected/sources")?.as_array_mut()).flatten();
+        let volumes = at_mut(object, &["spec", "volumes"]).and_then(Value::as_array_mut).into_iter().flatten();
+        let sources = volumes.filter_map(|volume| at_mut(volume, &["projected", "sources"])?.as_array_mut()).flatten();
         for source in sources.filter_map(Value::as_object_mut) {
             source.remove(kind);
         }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::map::Iter as Entries;
 use serde_json::ser::{CharEscape, Formatter};
 use serde_json::{Map as Object, Value};
 use thiserror::Error;
@@ -139,7 +140,7 @@ impl Set {
     /// Whether `fields` is what [`Set::to_value`] gives, asked without making it. `false` where the keys are in another order
     /// than what they spell: only reading can tell then.
     pub fn is_written_as(&self, fields: &Value) -> bool {
-        Node { set: self, is_member: false }.is_written_as(fields, &mut String::new())
+        fields.as_object().is_some_and(|fields| are_written_as(self, fields.iter(), &mut String::new()))
     }
 
     /// Reads FieldsV1; answers, too, whether [`Set::to_value`] gives the same value again.
@@ -226,32 +227,6 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// `written` is room for a key.
-    fn is_written_as(&self, fields: &Value, written: &mut String) -> bool {
-        let Value::Object(object) = fields else { return false };
-        if self.set.is_bare() {
-            return object.is_empty();
-        }
-        let mut entries = object.iter();
-        let is_itself = |(key, below): (&String, &Value)| key == "." && below.as_object().is_some_and(Object::is_empty);
-        if self.names_itself() && !entries.next().is_some_and(is_itself) {
-            return false;
-        }
-        let is_next = |(element, node): (&PathElement, Node<'_>)| {
-            let Some((key, below)) = entries.next() else { return false };
-            let is_spelt = match element {
-                PathElement::Field(name) => key.strip_prefix("f:") == Some(name),
-                _ => {
-                    written.clear();
-                    element.serialize_into(written);
-                    written == key
-                }
-            };
-            is_spelt && node.is_written_as(below, written)
-        };
-        self.steps().all(is_next) && entries.next().is_none()
-    }
-
     fn to_value(&self) -> Value {
         let itself = self.names_itself().then(|| (".".to_owned(), Value::Object(Object::new())));
         let below = self.steps().map(|(element, node)| {
@@ -277,6 +252,47 @@ impl Serialize for Node<'_> {
             map.serialize_entry(&key, &node)?;
         }
         map.end()
+    }
+}
+
+/// Whether the entries below a path, but for that which says that the path itself is a member, are those of `set`. `room` is for
+/// keys.
+fn are_written_as(set: &Set, entries: Entries<'_>, room: &mut String) -> bool {
+    let (mut members, mut children) = (set.members.iter(), set.children.iter());
+    for (key, below) in entries {
+        let Value::Object(below) = below else { return false };
+        let mut entries = below.iter();
+        let itself = entries.clone().next().filter(|(key, _)| *key == ".");
+        if let Some((_, itself)) = itself {
+            entries.next();
+            if !itself.as_object().is_some_and(Object::is_empty) {
+                return false;
+            }
+        }
+        let member = if below.is_empty() || itself.is_some() { Some(members.next()) } else { None };
+        let child = if below.is_empty() { None } else { Some(children.next()) };
+        let (element, set) = match (member, child) {
+            (Some(Some(member)), None) => (member, None),
+            (None, Some(Some((element, set)))) => (element, Some(set)),
+            (Some(Some(member)), Some(Some((element, set)))) if member == element => (member, Some(set)),
+            _ => return false,
+        };
+        if !is_spelt(element, key, room) || set.is_some_and(|set| !are_written_as(set, entries, room)) {
+            return false;
+        }
+    }
+    members.next().is_none() && children.next().is_none()
+}
+
+/// Whether the element is written as `key`.
+fn is_spelt(element: &PathElement, key: &str, room: &mut String) -> bool {
+    match element {
+        PathElement::Field(name) => key.strip_prefix("f:") == Some(name),
+        _ => {
+            room.clear();
+            element.serialize_into(room);
+            room == key
+        }
     }
 }
 

@@ -96,8 +96,7 @@ fn settle<C: Converter>(
     manager: &str,
     force: bool,
 ) -> Result<(ManagedFields, Comparison, bool), Error> {
-    let same = is_same(old, new);
-    let comparison = if same { Comparison::default() } else { compare(updater, old, new, version)? };
+    let (comparison, same) = compare(updater, old, new, version)?;
     let mut by_version = BTreeMap::from([(version.clone(), Some(comparison))]);
     let mut conflicts = ManagedFields::new();
     let mut settled = ManagedFields::new();
@@ -148,21 +147,23 @@ fn compare_in_version<C: Converter>(
     };
     let Some(old) = convert(old, "old")? else { return Ok(None) };
     let Some(new) = convert(new, "new")? else { return Ok(None) };
-    let same = is_same(&old, &new);
-    if same { Ok(Some(Comparison::default())) } else { compare(updater, &old, &new, version).map(Some) }
+    compare(updater, &old, &new, version).map(|(comparison, _)| Some(comparison))
 }
 
+/// What changes of what is tracked, and whether the objects are the same in all. Then nothing is wrong with them, either.
 fn compare<C>(
     updater: &Updater<C>,
     old: &TypedValue,
     new: &TypedValue,
     version: &ApiVersion,
-) -> Result<Comparison, Error> {
-    Ok(old.compare(new).map_err(Error::Compare)?.filter(updater.ignore.get(version)))
-}
-
-fn is_same(old: &TypedValue, new: &TypedValue) -> bool {
-    std::ptr::eq(old.value(), new.value()) || value::equals(old.value(), new.value())
+) -> Result<(Comparison, bool), Error> {
+    // Most objects differ, which comparing tells.
+    let comparison = old.compare(new);
+    if comparison.as_ref().is_ok_and(|comparison| !comparison.is_same()) {
+        return Ok((comparison.map_err(Error::Compare)?.filter(updater.ignore.get(version)), false));
+    }
+    let same = std::ptr::eq(old.value(), new.value()) || value::equals(old.value(), new.value());
+    if same { Ok((Comparison::default(), true)) } else { comparison.map(|same| (same, false)).map_err(Error::Compare) }
 }
 
 /// Brings every manager's set in line with the schema of the live object in its version.
