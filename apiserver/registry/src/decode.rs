@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::context::Warnings;
 use crate::fieldmanager;
 use crate::options::{Body, FieldValidation};
+use crate::subresource::View;
 use crate::table::Row;
 
 /// What a body must be.
@@ -30,6 +31,11 @@ impl<'a> Expected<'a> {
     /// A subresource's kind.
     pub fn of_kind(kind: &'a GroupVersionKind) -> Self {
         Self { kind, schema: schema::builtin().kind(kind), stated: false, row: None }
+    }
+
+    /// What a view of the row shows, which is of this kind.
+    pub fn of_view(view: &View, row: &'a Row, kind: &'a GroupVersionKind) -> Self {
+        if view.is_whole() { Self::of_row(row, kind) } else { Self::of_kind(kind) }
     }
 
     /// Decodes the body of a create or update.

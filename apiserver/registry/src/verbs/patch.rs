@@ -107,8 +107,7 @@ impl Change for Patched<'_> {
         let Some(current) = current else { return Err(StatusError::internal("nothing to patch")) };
         let document = self.document()?;
         let mut object = self.apply(current, &document.value)?;
-        let expected =
-            if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
+        let expected = Expected::of_view(&self.view, self.row, &self.kind);
         // What is refused is patched once more for its text, so that what is not refused needs no copy.
         let text = || {
             let patched = self.apply(current, &document.value).unwrap_or_default();
@@ -173,8 +172,7 @@ struct Applied<'a> {
 impl Applied<'_> {
     /// Reads what comes of an apply as an object of the kind.
     fn shape(&self, object: &mut Value) -> Result<(), StatusError> {
-        let expected =
-            if self.view.is_whole() { Expected::of_row(self.row, &self.kind) } else { Expected::of_kind(&self.kind) };
+        let expected = Expected::of_view(&self.view, self.row, &self.kind);
         let unknown = expected.shape_untyped(object).map_err(|error| {
             let gvk = format!("{}, Kind={}", display_version(&self.kind), self.kind.kind);
             StatusError::unstructured(format!(

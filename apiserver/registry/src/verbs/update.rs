@@ -60,7 +60,7 @@ impl Registry {
     ) -> Result<Written, StatusError> {
         let view = View::of(&target.row, &target.subresource);
         let kind = view.kind(&target.row);
-        let expected = if view.is_whole() { Expected::of_row(&target.row, &kind) } else { Expected::of_kind(&kind) };
+        let expected = Expected::of_view(&view, &target.row, &kind);
         let mut object = expected
             .decode(body, options.field_validation, &ctx.warnings)
             .map_err(|error| if target.row.is_custom() && !view.is_whole() { scale::unreadable() } else { error })?;
