@@ -47,8 +47,9 @@ pub struct Attributes {
     pub namespace: String,
     /// The object's name; empty while a generated name is not made yet.
     pub name: String,
-    /// The object to be written, in the version of `kind`; `None` for a delete. Mutating plugins change it in place.
-    pub object: Option<Value>,
+    /// The object to be written, in the version of `kind`; `None` for a delete. Mutating plugins change it in place, or a copy of
+    /// their own where it is lent ([`Arc::make_mut`]).
+    pub object: Option<Arc<Value>>,
     /// The stored object, in the version of `kind`; `None` for a create.
     pub old_object: Option<Arc<Value>>,
     /// The request's `CreateOptions`, `UpdateOptions`, `PatchOptions` or `DeleteOptions`, with apiVersion and kind.

@@ -89,7 +89,7 @@ impl Plugin for DefaultClass {
         {
             return Ok(());
         }
-        let Some(object) = attributes.object.as_mut() else { return Ok(()) };
+        let Some(object) = attributes.object.as_mut().map(Arc::make_mut) else { return Ok(()) };
         let named = object.get("spec").and_then(|spec| spec.get(self.of.field)).is_some_and(|class| !class.is_null());
         if named || object.annotation(self.of.annotation).is_some() {
             return Ok(());
@@ -136,7 +136,7 @@ mod tests {
             ),
         ] {
             let mut of = attributes(Operation::Create, "persistentvolumeclaims", "ns", "c");
-            of.object = Some(claim.clone());
+            of.object = Some(claim.clone().into());
             DefaultClass::of_storage(lister.clone()).admit(&mut of, &Context::new()).await.unwrap();
             assert_eq!(of.object.unwrap()["spec"]["storageClassName"], expected, "{claim}");
         }

@@ -1,6 +1,8 @@
 //! `DefaultTolerationSeconds`: a pod stays for a while on a node that is not ready or cannot be reached, unless it says
 //! otherwise.
 
+use std::sync::Arc;
+
 use apimachinery::StatusError;
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -29,7 +31,11 @@ impl Plugin for DefaultTolerationSeconds {
         if !attributes.is_of_pods() {
             return Ok(());
         }
-        let spec = attributes.object.as_mut().and_then(|pod| pod.get_mut("spec")).and_then(Value::as_object_mut);
+        let spec = attributes
+            .object
+            .as_mut()
+            .and_then(|pod| Arc::make_mut(pod).get_mut("spec"))
+            .and_then(Value::as_object_mut);
         let Some(spec) = spec else { return Ok(()) };
         let tolerations = spec.get("tolerations").and_then(Value::as_array).cloned().unwrap_or_default();
         let text = |toleration: &Value, field: &str| toleration[field].as_str().unwrap_or_default().to_owned();
@@ -59,8 +65,9 @@ mod tests {
     #[tokio::test]
     async fn what_a_pod_says_itself_stays() {
         let mut of = attributes(Operation::Create, "pods", "ns", "p");
-        of.object =
-            Some(json!({"spec": {"tolerations": [{"key": TAINTS[0], "operator": "Exists", "tolerationSeconds": 5}]}}));
+        of.object = Some(
+            json!({"spec": {"tolerations": [{"key": TAINTS[0], "operator": "Exists", "tolerationSeconds": 5}]}}).into(),
+        );
         DefaultTolerationSeconds.admit(&mut of, &Context::new()).await.unwrap();
         let object = of.object.unwrap();
         let tolerations = object["spec"]["tolerations"].as_array().unwrap();

@@ -73,7 +73,8 @@ impl Plugin for Priority {
         let spec = |pod: &Value, field: &str| pod.get("spec").and_then(|spec| spec.get(field)).cloned();
         if attributes.operation == Operation::Update {
             // A pod keeps what it was given when the client leaves it out.
-            if let (Some(pod), Some(old)) = (attributes.object.as_mut(), attributes.old_object.as_deref())
+            if let (Some(pod), Some(old)) =
+                (attributes.object.as_mut().map(Arc::make_mut), attributes.old_object.as_deref())
                 && let Some(new) = pod.get_mut("spec").and_then(Value::as_object_mut)
             {
                 for field in ["priority", "preemptionPolicy"] {
@@ -109,7 +110,11 @@ impl Plugin for Priority {
                 class.preemption
             )));
         }
-        let fields = attributes.object.as_mut().and_then(|pod| pod.get_mut("spec")).and_then(Value::as_object_mut);
+        let fields = attributes
+            .object
+            .as_mut()
+            .and_then(|pod| Arc::make_mut(pod).get_mut("spec"))
+            .and_then(Value::as_object_mut);
         if let Some(fields) = fields {
             if !class.name.is_empty() {
                 fields.insert("priorityClassName".into(), class.name.into());
@@ -130,7 +135,7 @@ mod tests {
     async fn admit(spec: Value) -> Result<Value, StatusError> {
         let lister = Fixed::new([("priorityclasses", json!({"metadata": {"name": "high"}, "value": 9}))]);
         let mut of = attributes(Operation::Create, "pods", "ns", "p");
-        of.object = Some(json!({ "spec": spec }));
+        of.object = Some(json!({ "spec": spec }).into());
         Priority::new(Arc::new(lister)).admit(&mut of, &Context::new()).await?;
         Ok(of.object.unwrap()["spec"].clone())
     }

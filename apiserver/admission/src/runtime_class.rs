@@ -52,7 +52,11 @@ impl Plugin for RuntimeClass {
             return Ok(());
         }
         let Some(class) = self.class(attributes).await? else { return Ok(()) };
-        let spec = attributes.object.as_mut().and_then(|pod| pod.get_mut("spec")).and_then(Value::as_object_mut);
+        let spec = attributes
+            .object
+            .as_mut()
+            .and_then(|pod| Arc::make_mut(pod).get_mut("spec"))
+            .and_then(Value::as_object_mut);
         let Some(spec) = spec else { return Ok(()) };
         add_overhead(spec, &class)
             .and_then(|()| add_scheduling(spec, &class))
@@ -181,7 +185,7 @@ mod tests {
         });
         let plugin = RuntimeClass::new(Arc::new(Fixed::new([("runtimeclasses", class)])));
         let mut of = attributes(Operation::Create, "pods", "ns", "p");
-        of.object = Some(json!({ "spec": spec }));
+        of.object = Some(json!({ "spec": spec }).into());
         let admitted = plugin.admit(&mut of, &Context::new()).await;
         let validated = if admitted.is_ok() { plugin.validate(&of, &Context::new()).await } else { admitted };
         validated.map_err(|error| error.message().to_owned())?;

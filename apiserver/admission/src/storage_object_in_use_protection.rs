@@ -1,6 +1,8 @@
 //! `StorageObjectInUseProtection`: volumes, claims and volume attributes classes are held by a finalizer, which a
 //! controller takes off when nothing uses them any more.
 
+use std::sync::Arc;
+
 use apimachinery::{ObjectExt, StatusError};
 use async_trait::async_trait;
 
@@ -30,7 +32,7 @@ impl Plugin for StorageObjectInUseProtection {
         };
         if let Some(object) = attributes.object.as_mut().filter(|object| !object.has_finalizer(finalizer)) {
             let finalizers = object.finalizers().chain([finalizer]).map(str::to_owned).collect();
-            object.set_finalizers(finalizers);
+            Arc::make_mut(object).set_finalizers(finalizers);
         }
         Ok(())
     }
@@ -52,7 +54,7 @@ mod tests {
         ] {
             let mut of = attributes(Operation::Create, resource, "ns", "n");
             of.subresource = subresource.into();
-            of.object = Some(json!({"metadata": {"finalizers": ["mine"]}}));
+            of.object = Some(json!({"metadata": {"finalizers": ["mine"]}}).into());
             for _ in 0..2 {
                 StorageObjectInUseProtection.admit(&mut of, &Context::new()).await.unwrap();
             }

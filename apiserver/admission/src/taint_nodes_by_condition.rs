@@ -1,5 +1,7 @@
 //! `TaintNodesByCondition`: a new node takes no Pods until its conditions say that it is ready.
 
+use std::sync::Arc;
+
 use apimachinery::StatusError;
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -25,7 +27,7 @@ impl Plugin for TaintNodesByCondition {
         if !resource.group.is_empty() || resource.resource != "nodes" || !attributes.subresource.is_empty() {
             return Ok(());
         }
-        let Some(node) = attributes.object.as_mut() else { return Ok(()) };
+        let Some(node) = attributes.object.as_mut().map(Arc::make_mut) else { return Ok(()) };
         let taint = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
         if !node["spec"].is_object() {
             node["spec"] = json!({});
@@ -58,7 +60,7 @@ mod tests {
             (json!({"spec": {"taints": [{"key": "node.kubernetes.io/not-ready", "effect": "NoExecute"}]}}), 2),
         ] {
             let mut of = attributes(Operation::Create, "nodes", "", "n");
-            of.object = Some(node.clone());
+            of.object = Some(node.clone().into());
             TaintNodesByCondition.admit(&mut of, &Context::new()).await.unwrap();
             assert_eq!(of.object.unwrap()["spec"]["taints"].as_array().unwrap().len(), count, "{node}");
         }

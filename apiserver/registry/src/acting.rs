@@ -56,7 +56,7 @@ pub(crate) async fn admit(
     let mut attributes = attributes(ctx, target, object, options);
     chain.admit(&mut attributes, &ctx.warnings).await?;
     chain.validate(&attributes, &ctx.warnings).await?;
-    Ok(attributes.object.unwrap_or_default())
+    Ok(attributes.object.map(Arc::unwrap_or_clone).unwrap_or_default())
 }
 
 /// The creation of an object that is not kept, as admission sees it.
@@ -69,7 +69,7 @@ pub(crate) fn attributes(ctx: &RequestContext, target: &Target, object: Value, o
         subresource: target.subresource.clone(),
         namespace: target.namespace.clone(),
         name: target.name.clone(),
-        object: Some(object),
+        object: Some(Arc::new(object)),
         old_object: None,
         options: OptionsObject { dry_run: options.dry_run, ..OptionsObject::default() }.of(Operation::Create, false),
         dry_run: options.dry_run,

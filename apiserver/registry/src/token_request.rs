@@ -45,7 +45,7 @@ pub(crate) async fn create(
     let chain = registry.admission();
     let mut attributes = acting::attributes(ctx, target, request, options);
     chain.admit(&mut attributes, &ctx.warnings).await?;
-    let mut request = attributes.object.take().unwrap_or_default();
+    let mut request = attributes.object.take().map(Arc::unwrap_or_clone).unwrap_or_default();
 
     let group_kind = GroupKind::new(GROUP, KIND);
     let metadata = Path::new("metadata");
@@ -86,7 +86,7 @@ pub(crate) async fn create(
     if !errors.is_empty() {
         return Err(StatusError::invalid(&group_kind, "", errors));
     }
-    attributes.object = Some(request.clone());
+    attributes.object = Some(Arc::new(request.clone()));
     chain.validate(&attributes, &ctx.warnings).await?;
 
     let bound = bound(registry, ctx, target, &request["spec"]["boundObjectRef"]).await?;

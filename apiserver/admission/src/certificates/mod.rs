@@ -102,7 +102,7 @@ impl Plugin for Signing {
             // An empty list of conditions is none.
             if value.as_array().is_some_and(Vec::is_empty) { Value::Null } else { value }
         };
-        let (object, old) = (attributes.object.as_ref(), attributes.old_object.as_deref());
+        let (object, old) = (attributes.object.as_deref(), attributes.old_object.as_deref());
         let same = |field: &str| of(object, field) == of(old, field);
         if same("/status/certificate") && same("/status/conditions") {
             return Ok(());
@@ -167,7 +167,7 @@ mod tests {
         Attributes {
             resource: GroupVersionResource::new(GROUP, "v1", "certificatesigningrequests"),
             subresource: subresource.into(),
-            object: Some(object),
+            object: Some(Arc::new(object)),
             old_object: Some(Arc::new(old)),
             ..attributes(operation, "", "", "c")
         }

@@ -64,7 +64,7 @@ impl Plugin for LimitRanger {
             return Ok(());
         }
         let ranges = self.ranges(&attributes.namespace).await?;
-        let Some(pod) = attributes.object.as_mut() else { return Ok(()) };
+        let Some(pod) = attributes.object.as_mut().map(Arc::make_mut) else { return Ok(()) };
         for range in ranges {
             set_defaults(pod, &range);
         }
@@ -160,11 +160,11 @@ mod tests {
 
     async fn admit(resource: &str, object: Value) -> Result<Value, String> {
         let mut of = attributes(Operation::Create, resource, "ns", "n");
-        of.object = Some(object);
+        of.object = Some(object.into());
         let admitted = plugin().admit(&mut of, &Context::new()).await;
         let validated = if admitted.is_ok() { plugin().validate(&of, &Context::new()).await } else { admitted };
         validated.map_err(|error| error.message().to_owned())?;
-        Ok(of.object.unwrap())
+        Ok(of.object.map(Arc::unwrap_or_clone).unwrap())
     }
 
     #[tokio::test]

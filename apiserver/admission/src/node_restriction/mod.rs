@@ -94,7 +94,7 @@ impl Request<'_> {
 
     /// The object as it would be written; null for none.
     fn object(&self) -> &Value {
-        self.asked.object.as_ref().unwrap_or(&Value::Null)
+        self.asked.object.as_deref().unwrap_or(&Value::Null)
     }
 
     fn old(&self) -> &Value {

@@ -41,7 +41,7 @@ fn asked(what: &str, object: Value, old: Value) -> Attributes {
     Attributes {
         resource: GroupVersionResource::new(group, "v1", resource),
         subresource: subresource.to_owned(),
-        object: (!object.is_null()).then_some(object),
+        object: (!object.is_null()).then_some(object.into()),
         old_object: (!old.is_null()).then(|| Arc::new(old)),
         user: Arc::new(UserInfo::new("system:node:n", ["system:nodes"])),
         ..attributes(operation, resource, "ns", words.get(2).copied().unwrap_or_default())

@@ -102,7 +102,7 @@ impl Plugin for ServiceAccount {
             return Ok(());
         }
         let Some(mut pod) = attributes.object.take() else { return Ok(()) };
-        let admitted = self.prepare(attributes, &mut pod).await;
+        let admitted = self.prepare(attributes, Arc::make_mut(&mut pod)).await;
         attributes.object = Some(pod);
         admitted
     }

@@ -10,12 +10,12 @@ async fn pod(account: Value, pod: Value) -> Result<Value, String> {
     account["metadata"]["namespace"] = "ns".into();
     let plugin = ServiceAccount::new(Arc::new(Fixed::new([("serviceaccounts", account)])), |base| format!("{base}xyz"));
     let mut of = attributes(Operation::Create, "pods", "ns", "p");
-    of.object = Some(pod);
+    of.object = Some(pod.into());
     let context = Context::new();
     let admitted = plugin.admit(&mut of, &context).await;
     let validated = if admitted.is_ok() { plugin.validate(&of, &context).await } else { admitted };
     validated.map_err(|error| error.message().to_owned())?;
-    Ok(of.object.unwrap()["spec"].take())
+    Ok(of.object.unwrap()["spec"].clone())
 }
 
 fn default() -> Value {

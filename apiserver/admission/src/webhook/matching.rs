@@ -111,6 +111,6 @@ fn has_labels(hook: &Hook, attributes: &Attributes) -> Result<bool, StatusError>
         Selection::Bad(error) => return Err(StatusError::unstructured(error.clone())),
         Selection::Some(selector) => selector,
     };
-    let objects = attributes.object.iter().chain(attributes.old_object.as_deref());
+    let objects = attributes.object.iter().chain(&attributes.old_object);
     Ok(objects.into_iter().any(|object| selector.matches(|key| object.label(key))))
 }

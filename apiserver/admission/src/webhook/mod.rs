@@ -56,12 +56,12 @@ impl Webhooks {
         &self,
         attributes: &Attributes,
         kind: &GroupVersionKind,
-    ) -> Result<(Option<Value>, Option<Arc<Value>>), StatusError> {
+    ) -> Result<(Option<Arc<Value>>, Option<Arc<Value>>), StatusError> {
         if *kind == attributes.kind {
             return Ok((attributes.object.clone(), attributes.old_object.clone()));
         }
         let object = match &attributes.object {
-            Some(object) => Some(self.lister.convert(object, kind).await?),
+            Some(object) => Some(Arc::new(self.lister.convert(object, kind).await?)),
             None => None,
         };
         let old = match &attributes.old_object {
@@ -79,7 +79,7 @@ impl Webhooks {
         context: &Context,
     ) -> Result<Reviewed, Failure> {
         let (object, old) = self.shown(attributes, &invocation.kind).await.map_err(Failure::Refused)?;
-        call::review(&self.client, invocation, attributes, object.as_ref(), old.as_deref(), mutating, context).await
+        call::review(&self.client, invocation, attributes, object.as_deref(), old.as_deref(), mutating, context).await
     }
 }
 
@@ -118,7 +118,7 @@ impl Mutating {
             )));
         };
         let patched = patch::json::apply(&shown, &operations).map_err(StatusError::internal)?;
-        if patched == shown {
+        if patched == *shown {
             return Ok(Some(false));
         }
         let patched = if invocation.kind == attributes.kind {
@@ -126,8 +126,8 @@ impl Mutating {
         } else {
             self.0.lister.convert(&patched, &attributes.kind).await?
         };
-        let before = attributes.object.replace(patched);
-        context.note_mutated(before.as_ref());
+        let before = attributes.object.replace(Arc::new(patched));
+        context.note_mutated(before.as_deref());
         Ok(Some(true))
     }
 }

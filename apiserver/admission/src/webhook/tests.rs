@@ -86,7 +86,7 @@ fn lister(resource: &'static str, hooks: Vec<Value>) -> Arc<dyn Lister> {
 
 fn create(labels: Value) -> Attributes {
     let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "labels": labels}});
-    Attributes { object: Some(object), ..attributes(Operation::Create, "secrets", "ns", "s") }
+    Attributes { object: Some(Arc::new(object)), ..attributes(Operation::Create, "secrets", "ns", "s") }
 }
 
 async fn validate(hook: Value, attributes: Attributes) -> (Result<(), StatusError>, Context) {

@@ -154,7 +154,7 @@ fn track(
 /// What comes of an apply.
 pub(crate) enum Outcome<'a> {
     /// The live object, owners included.
-    Unchanged(&'a Value),
+    Unchanged(&'a Arc<Value>),
     /// Another.
     Changed(Value),
 }

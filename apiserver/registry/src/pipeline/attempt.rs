@@ -17,14 +17,15 @@ use crate::strategy::Scope;
 
 /// What a client wants to be there.
 pub(crate) struct Draft {
-    pub object: Value,
+    /// Lent where it is the current object.
+    pub object: Arc<Value>,
     /// The field manager found that nothing changes.
     pub unchanged: bool,
 }
 
 impl From<Value> for Draft {
     fn from(object: Value) -> Self {
-        Self { object, unchanged: false }
+        Self { object: Arc::new(object), unchanged: false }
     }
 }
 
@@ -91,7 +92,11 @@ impl Write<'_> {
                 break draft?;
             }
         };
-        self.check_identity(change, &mut draft, old.is_some())?;
+        // What stands, and is lent as it is, was looked at when it came to stand.
+        let stands = stands && unchanged;
+        if !stands {
+            self.check_identity(change, Arc::make_mut(&mut draft), old.is_some())?;
+        }
         self.check_scale_uid(&draft, old)?;
         if !change.must_create() && old.is_none() && !draft.uid().is_empty() && change.owners_are_settled() {
             return Err(StatusError::conflict(
@@ -104,7 +109,7 @@ impl Write<'_> {
             ));
         }
         if change.is_whole_body() {
-            meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, false);
+            meta::drop_repeated_owners(Arc::make_mut(&mut draft), &self.ctx.warnings, false);
         }
         if !change.owners_are_settled() {
             let writer = Writer {
@@ -118,7 +123,7 @@ impl Write<'_> {
             };
             loop {
                 let again = row.asks_a_webhook().then(|| draft.clone());
-                fieldmanager::update(&writer, shown.as_ref(), &mut draft);
+                fieldmanager::update(&writer, shown.as_ref(), Arc::make_mut(&mut draft));
                 match again {
                     Some(before) if self.pending.settle(self.registry, row).await => draft = before,
                     _ => break,
@@ -132,15 +137,16 @@ impl Write<'_> {
             draft = self.admit(&chain, operation, draft, shown.clone()).await?;
         }
         self.check_escalation(&draft, shown.as_deref()).await?;
+        if stands && shown.as_ref() == Some(&draft) {
+            self.validate(&chain, operation, draft, shown).await.1?;
+            return Ok(Attempt::Rest(Rest::NoOp { stored: None, place: None, stands }));
+        }
+        let mut draft = Arc::unwrap_or_clone(draft);
         meta::drop_repeated_owners(&mut draft, &self.ctx.warnings, true);
         if !keeps_owners {
             draft.metadata_mut().remove("managedFields");
         }
         let unchanged = unchanged && shown.as_ref().is_some_and(|shown| **shown == draft);
-        if unchanged && stands {
-            self.validate(&chain, operation, draft, shown).await.1?;
-            return Ok(Attempt::Rest(Rest::NoOp { stored: None, place: None, stands }));
-        }
 
         let scope = Scope {
             old,
@@ -170,9 +176,9 @@ impl Write<'_> {
                 }
             }
         }
-        let verdict;
-        (object, verdict) = self.validate(&chain, operation, object, shown).await;
+        let (lent, verdict) = self.validate(&chain, operation, Arc::new(object), shown).await;
         verdict?;
+        object = Arc::unwrap_or_clone(lent);
 
         if let Some(schema) = row.schema() {
             schema.settle_numbers(&mut object);
@@ -232,13 +238,14 @@ impl Write<'_> {
         &self,
         chain: &admission::Chain,
         operation: Operation,
-        draft: Value,
+        draft: Arc<Value>,
         shown: Option<Arc<Value>>,
-    ) -> Result<Value, StatusError> {
+    ) -> Result<Arc<Value>, StatusError> {
         let mut attributes = self.attributes(operation, Some(draft), shown);
         chain.admit(&mut attributes, &self.ctx.warnings).await?;
         let mut object = attributes.object.unwrap_or_default();
         if let Some(owners) = self.ctx.warnings.take_mutated() {
+            let object = Arc::make_mut(&mut object);
             if let Err(error) = fieldmanager::check(object.managed_fields()) {
                 object.set_managed_fields(owners);
                 self.ctx.warnings.warn(format!(
@@ -249,7 +256,7 @@ impl Write<'_> {
             let row = &self.target.row;
             let kind = self.view.kind(row);
             let expected = Expected::of_view(&self.view, row, &kind);
-            expected.shape(&mut object).map_err(|error| StatusError::internal(error.to_string()))?;
+            expected.shape(object).map_err(|error| StatusError::internal(error.to_string()))?;
         }
         Ok(object)
     }
@@ -259,9 +266,9 @@ impl Write<'_> {
         &self,
         chain: &admission::Chain,
         operation: Operation,
-        object: Value,
+        object: Arc<Value>,
         shown: Option<Arc<Value>>,
-    ) -> (Value, Result<(), StatusError>) {
+    ) -> (Arc<Value>, Result<(), StatusError>) {
         if !self.admits || !chain.handles(operation) {
             return (object, Ok(()));
         }
@@ -270,7 +277,7 @@ impl Write<'_> {
             (object, None)
         } else {
             match self.view.show(&object, &self.target.row) {
-                Ok(seen) => (seen, Some(object)),
+                Ok(seen) => (Arc::new(seen), Some(object)),
                 Err(error) => return (object, Err(error)),
             }
         };
@@ -279,7 +286,12 @@ impl Write<'_> {
         (kept.or(attributes.object).unwrap_or_default(), verdict)
     }
 
-    fn attributes(&self, operation: Operation, object: Option<Value>, old_object: Option<Arc<Value>>) -> Attributes {
+    fn attributes(
+        &self,
+        operation: Operation,
+        object: Option<Arc<Value>>,
+        old_object: Option<Arc<Value>>,
+    ) -> Attributes {
         let row = &self.target.row;
         let named = object.as_ref().filter(|_| self.target.name.is_empty()).map(|object| object.name().to_owned());
         let name = named.unwrap_or_else(|| self.target.name.clone());

@@ -212,7 +212,7 @@ impl admission::Plugin for Watching {
     ) -> Result<(), StatusError> {
         self.asked[0].fetch_add(1, Relaxed);
         if let Some(object) = attributes.object.as_mut().filter(|_| self.label.load(Relaxed)) {
-            object.set_label("labelled", "true");
+            Arc::make_mut(object).set_label("labelled", "true");
         }
         Ok(())
     }

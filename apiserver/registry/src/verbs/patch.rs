@@ -199,10 +199,10 @@ impl Change for Applied<'_> {
         };
         let mut draft = match fieldmanager::apply(&writer, current, &self.config, self.force)? {
             Outcome::Changed(object) => object.into(),
-            Outcome::Unchanged(live) => Draft { object: Value::clone(live), unchanged: true },
+            Outcome::Unchanged(live) => Draft { object: live.clone(), unchanged: true },
         };
         if !(draft.unchanged && stands) {
-            self.shape(&mut draft.object)?;
+            self.shape(Arc::make_mut(&mut draft.object))?;
         }
         if self.strict_errors.is_empty() {
             return Ok(draft);
