@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use apimachinery::gvk::{GroupVersionKind, GroupVersionResource};
 use apimachinery::user::UserInfo;
 use apimachinery::{ObjectExt, StatusError};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What a request is about to do. Patches are updates (or creates, where an apply makes the object).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,8 +47,8 @@ pub struct Attributes {
     pub namespace: String,
     /// The object's name; empty while a generated name is not made yet.
     pub name: String,
-    /// The object to be written, in the version of `kind`; `None` for a delete. Mutating plugins change it in place, or a copy of
-    /// their own where it is lent ([`Arc::make_mut`]).
+    /// The object to be written, in the version of `kind`; `None` for a delete. Mutating plugins change it by
+    /// [`Self::object_mut`].
     pub object: Option<Arc<Value>>,
     /// The stored object, in the version of `kind`; `None` for a create.
     pub old_object: Option<Arc<Value>>,
@@ -64,6 +64,16 @@ impl Attributes {
     /// Whether this is about pods themselves, not a part of them.
     pub fn is_of_pods(&self) -> bool {
         self.resource.group.is_empty() && self.resource.resource == "pods" && self.subresource.is_empty()
+    }
+
+    /// The object, to be changed in place; a copy of it where it is lent.
+    pub fn object_mut(&mut self) -> Option<&mut Value> {
+        self.object.as_mut().map(Arc::make_mut)
+    }
+
+    /// The same of the fields of its `spec`.
+    pub fn spec_mut(&mut self) -> Option<&mut Map<String, Value>> {
+        self.object_mut()?.get_mut("spec")?.as_object_mut()
     }
 
     /// The 403 with which a plugin refuses. An object that has no name yet is called by its generateName.

@@ -89,7 +89,7 @@ impl Plugin for DefaultClass {
         {
             return Ok(());
         }
-        let Some(object) = attributes.object.as_mut().map(Arc::make_mut) else { return Ok(()) };
+        let Some(object) = attributes.object_mut() else { return Ok(()) };
         let named = object.get("spec").and_then(|spec| spec.get(self.of.field)).is_some_and(|class| !class.is_null());
         if named || object.annotation(self.of.annotation).is_some() {
             return Ok(());

@@ -1,8 +1,6 @@
 //! `DefaultTolerationSeconds`: a pod stays for a while on a node that is not ready or cannot be reached, unless it says
 //! otherwise.
 
-use std::sync::Arc;
-
 use apimachinery::StatusError;
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -31,12 +29,7 @@ impl Plugin for DefaultTolerationSeconds {
         if !attributes.is_of_pods() {
             return Ok(());
         }
-        let spec = attributes
-            .object
-            .as_mut()
-            .and_then(|pod| Arc::make_mut(pod).get_mut("spec"))
-            .and_then(Value::as_object_mut);
-        let Some(spec) = spec else { return Ok(()) };
+        let Some(spec) = attributes.spec_mut() else { return Ok(()) };
         let tolerations = spec.get("tolerations").and_then(Value::as_array).cloned().unwrap_or_default();
         let text = |toleration: &Value, field: &str| toleration[field].as_str().unwrap_or_default().to_owned();
         let tolerates = |taint: &str| {

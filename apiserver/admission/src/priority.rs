@@ -110,12 +110,7 @@ impl Plugin for Priority {
                 class.preemption
             )));
         }
-        let fields = attributes
-            .object
-            .as_mut()
-            .and_then(|pod| Arc::make_mut(pod).get_mut("spec"))
-            .and_then(Value::as_object_mut);
-        if let Some(fields) = fields {
+        if let Some(fields) = attributes.spec_mut() {
             if !class.name.is_empty() {
                 fields.insert("priorityClassName".into(), class.name.into());
             }

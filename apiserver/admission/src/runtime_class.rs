@@ -52,12 +52,7 @@ impl Plugin for RuntimeClass {
             return Ok(());
         }
         let Some(class) = self.class(attributes).await? else { return Ok(()) };
-        let spec = attributes
-            .object
-            .as_mut()
-            .and_then(|pod| Arc::make_mut(pod).get_mut("spec"))
-            .and_then(Value::as_object_mut);
-        let Some(spec) = spec else { return Ok(()) };
+        let Some(spec) = attributes.spec_mut() else { return Ok(()) };
         add_overhead(spec, &class)
             .and_then(|()| add_scheduling(spec, &class))
             .map_err(|words| attributes.forbidden(&words))

@@ -1,7 +1,5 @@
 //! `TaintNodesByCondition`: a new node takes no Pods until its conditions say that it is ready.
 
-use std::sync::Arc;
-
 use apimachinery::StatusError;
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -27,7 +25,7 @@ impl Plugin for TaintNodesByCondition {
         if !resource.group.is_empty() || resource.resource != "nodes" || !attributes.subresource.is_empty() {
             return Ok(());
         }
-        let Some(node) = attributes.object.as_mut().map(Arc::make_mut) else { return Ok(()) };
+        let Some(node) = attributes.object_mut() else { return Ok(()) };
         let taint = json!({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"});
         if !node["spec"].is_object() {
             node["spec"] = json!({});

@@ -137,14 +137,9 @@ fn part(frames: &[(&str, &str)]) -> Option<&'static str> {
 
 /// The paths that say whose a function is: of `<A as B>::f` that of `A`, then that of `B`; of `drop_in_place<T>` that of `T`.
 fn paths(symbol: &str) -> [&str; 2] {
-    let bare =
-        |path: &'_ str| -> usize { path.len() - path.trim_start_matches(['<', '&']).trim_start_matches("mut ").len() };
     let symbol = symbol.strip_prefix("core::ptr::drop_in_place").unwrap_or(symbol);
-    let symbol = &symbol[bare(symbol)..];
-    match symbol.split_once(" as ") {
-        Some((of, by)) => [of, by],
-        None => [symbol, ""],
-    }
+    let symbol = symbol.trim_start_matches(['<', '&']).trim_start_matches("mut ");
+    symbol.split_once(" as ").map_or([symbol, ""], |(of, by)| [of, by])
 }
 
 #[cfg(test)]

@@ -64,7 +64,7 @@ impl Plugin for LimitRanger {
             return Ok(());
         }
         let ranges = self.ranges(&attributes.namespace).await?;
-        let Some(pod) = attributes.object.as_mut().map(Arc::make_mut) else { return Ok(()) };
+        let Some(pod) = attributes.object_mut() else { return Ok(()) };
         for range in ranges {
             set_defaults(pod, &range);
         }

@@ -97,9 +97,11 @@ struct Conversion {
 impl Watched {
     /// The next event to show; none where the one at hand is not shown.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<Option<Option<WatchEvent>>> {
-        if let Some(running) = self.conversion.as_mut().and_then(|conversion| conversion.running.as_mut()) {
+        if let Some(conversion) = &mut self.conversion
+            && let Some(running) = &mut conversion.running
+        {
             let event = ready!(running.as_mut().poll(context));
-            self.conversion.iter_mut().for_each(|conversion| conversion.running = None);
+            conversion.running = None;
             return Poll::Ready(Some(event));
         }
         let Some(event) = ready!(self.events.poll_next_unpin(context)) else { return Poll::Ready(None) };
