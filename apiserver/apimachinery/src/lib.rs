@@ -6,6 +6,7 @@ mod aggregate;
 pub mod continue_token;
 pub mod diff;
 pub mod field;
+pub mod field_sets;
 pub mod gvk;
 pub mod json;
 pub mod jsonpath;

@@ -2,7 +2,7 @@
 //! dropped, defaults filled in.
 
 use apimachinery::gvk::GroupVersionKind;
-use apimachinery::{ObjectExt, StatusError};
+use apimachinery::{ObjectExt, StatusError, field_sets};
 use schema::{DecodeError, Schema};
 use serde_json::Value;
 
@@ -41,6 +41,7 @@ impl<'a> Expected<'a> {
     /// Decodes the body of a create or update.
     pub fn decode(&self, body: Body, validation: FieldValidation, warnings: &Warnings) -> Result<Value, StatusError> {
         let mut object = body.value;
+        field_sets::refuse_texts(&mut object);
         // What a custom resource says it is decides how it is read, and is looked at after.
         if !self.stated {
             self.check_type(&mut object)?;

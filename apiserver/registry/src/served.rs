@@ -1,5 +1,6 @@
 //! What calls answer: objects as JSON bytes in the version of the request, shared with the cache where possible.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -7,12 +8,15 @@ use futures::stream::BoxStream;
 use serde_json::Value;
 use storage::cacher::{Delivery, Entry};
 
+use apimachinery::field_sets;
+use apimachinery::json::SyntaxError;
 use apimachinery::status::{Status, StatusError};
 
 /// One object as it is served: JSON in the row's version, with its resourceVersion.
 #[derive(Clone, Debug)]
 pub struct Served {
     text: Text,
+    /// The object, if it is at hand. Its field sets may be texts.
     value: Option<Arc<Value>>,
 }
 
@@ -55,12 +59,25 @@ impl Served {
     /// The object as a value; parsed on each call unless it was made from one.
     pub fn value(&self) -> Result<Arc<Value>, StatusError> {
         match &self.value {
-            Some(value) => Ok(value.clone()),
-            None => apimachinery::json::parse(self.bytes())
-                .map(Arc::new)
-                .map_err(|error| StatusError::internal(format!("unable to decode a stored object: {error}"))),
+            Some(value) => Ok(match field_sets::expanded(value) {
+                Cow::Borrowed(_) => value.clone(),
+                Cow::Owned(expanded) => Arc::new(expanded),
+            }),
+            None => apimachinery::json::parse(self.bytes()).map(Arc::new).map_err(unreadable),
         }
     }
+
+    /// The object as a value with its [field sets as texts](field_sets).
+    pub(crate) fn value_to_write(&self) -> Result<Arc<Value>, StatusError> {
+        match &self.value {
+            Some(value) => Ok(value.clone()),
+            None => field_sets::parse(self.bytes()).map(Arc::new).map_err(unreadable),
+        }
+    }
+}
+
+fn unreadable(error: SyntaxError) -> StatusError {
+    StatusError::internal(format!("unable to decode a stored object: {error}"))
 }
 
 /// The answer to create, update, patch and apply.

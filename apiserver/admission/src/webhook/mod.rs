@@ -11,12 +11,12 @@ mod review;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use apimachinery::StatusError;
 use apimachinery::gvk::{GroupVersionKind, GroupVersionResource};
-use apimachinery::patch;
+use apimachinery::{StatusError, field_sets, patch};
 use async_trait::async_trait;
 use futures::future::join_all;
 use serde_json::Value;
@@ -51,24 +51,32 @@ impl Webhooks {
         if is_configuration { Ok(Arc::from([])) } else { self.configurations.hooks().await }
     }
 
-    /// The object and the old one as a hook is to see them.
+    /// The object and the old one as a hook is to see them, with their [field sets](field_sets) as everybody has them.
     async fn shown(
         &self,
         attributes: &Attributes,
         kind: &GroupVersionKind,
     ) -> Result<(Option<Arc<Value>>, Option<Arc<Value>>), StatusError> {
-        if *kind == attributes.kind {
-            return Ok((attributes.object.clone(), attributes.old_object.clone()));
-        }
-        let object = match &attributes.object {
-            Some(object) => Some(Arc::new(self.lister.convert(object, kind).await?)),
-            None => None,
-        };
-        let old = match &attributes.old_object {
-            Some(old) => Some(Arc::new(self.lister.convert(old, kind).await?)),
-            None => None,
-        };
+        let object = self.shown_as(attributes.object.as_ref(), attributes, kind).await?;
+        let old = self.shown_as(attributes.old_object.as_ref(), attributes, kind).await?;
         Ok((object, old))
+    }
+
+    async fn shown_as(
+        &self,
+        object: Option<&Arc<Value>>,
+        attributes: &Attributes,
+        kind: &GroupVersionKind,
+    ) -> Result<Option<Arc<Value>>, StatusError> {
+        let Some(object) = object else { return Ok(None) };
+        let expanded = field_sets::expanded(object);
+        if *kind != attributes.kind {
+            return Ok(Some(Arc::new(self.lister.convert(&expanded, kind).await?)));
+        }
+        Ok(Some(match expanded {
+            Cow::Borrowed(_) => object.clone(),
+            Cow::Owned(object) => Arc::new(object),
+        }))
     }
 
     async fn call(
@@ -117,7 +125,8 @@ impl Mutating {
                 hook.name
             )));
         };
-        let patched = patch::json::apply(&shown, &operations).map_err(StatusError::internal)?;
+        let mut patched = patch::json::apply(&shown, &operations).map_err(StatusError::internal)?;
+        field_sets::refuse_texts(&mut patched);
         if patched == *shown {
             return Ok(Some(false));
         }

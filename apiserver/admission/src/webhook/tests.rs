@@ -113,6 +113,23 @@ async fn a_webhook_refuses_in_its_own_words_and_warns() {
 }
 
 #[tokio::test]
+async fn webhooks_see_owned_fields_as_objects() {
+    let webhook = Webhook::start(|request| {
+        let set = |object: &str| request[object]["metadata"]["managedFields"][0]["fieldsV1"].clone();
+        let seen = [set("object"), set("oldObject")];
+        json!({"allowed": seen == [json!({"f:a": {}}), json!({"f:b": {}})], "status": {"message": format!("{seen:?}")}})
+    })
+    .await;
+    let secret = |set: &str| {
+        let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "managedFields": [{"fieldsV1": set}]}});
+        Some(Arc::new(object))
+    };
+    let (object, old_object) = (secret(r#"{"f:a":{}}"#), secret(r#"{"f:b":{}}"#));
+    let attributes = Attributes { object, old_object, ..create(json!({})) };
+    validate(webhook.hook("h.example.com", json!({})), attributes).await.0.unwrap();
+}
+
+#[tokio::test]
 async fn rules_selectors_and_dry_runs_decide_whether_it_is_asked() {
     let webhook = Webhook::start(|_| json!({"allowed": false})).await;
     let passes = [

@@ -12,6 +12,7 @@ use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use scanner::{Fault, Scanner};
+pub use writer::Verbatim;
 pub(crate) use writer::{Writer, float};
 
 /// How deep objects and arrays may be nested in what a client sends: Go's limit.
@@ -82,6 +83,16 @@ pub fn parse(bytes: &[u8]) -> Result<Value, SyntaxError> {
     Reader::new(bytes, Duplicates::Last, STORED_DEPTH).document().map(|decoded| decoded.value)
 }
 
+/// [`parse`] of an object whose field sets are left as texts, see [`crate::field_sets`].
+///
+/// # Errors
+/// What is wrong with the text.
+pub(crate) fn parse_but_field_sets(bytes: &[u8]) -> Result<Value, SyntaxError> {
+    let mut reader = Reader::new(bytes, Duplicates::Last, STORED_DEPTH);
+    reader.leaves_field_sets = true;
+    reader.document().map(|decoded| decoded.value)
+}
+
 /// A container that is not closed yet.
 enum Open {
     Array(Vec<Value>),
@@ -98,6 +109,8 @@ struct Reader<'a> {
     scanner: Scanner<'a>,
     duplicates: Duplicates,
     depth: usize,
+    /// Field sets are read as their texts.
+    leaves_field_sets: bool,
     open: Vec<Open>,
     repeated: Vec<String>,
     out_of_range: Option<String>,
@@ -106,7 +119,15 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn new(bytes: &'a [u8], duplicates: Duplicates, depth: usize) -> Self {
         let scanner = Scanner::new(bytes);
-        Self { scanner, duplicates, depth, open: Vec::new(), repeated: Vec::new(), out_of_range: None }
+        Self {
+            scanner,
+            duplicates,
+            depth,
+            leaves_field_sets: false,
+            open: Vec::new(),
+            repeated: Vec::new(),
+            out_of_range: None,
+        }
     }
 
     fn document(mut self) -> Result<Decoded, SyntaxError> {
@@ -138,6 +159,9 @@ impl<'a> Reader<'a> {
         self.scanner.space();
         Ok(Some(match self.scanner.peek()? {
             b'{' => {
+                if let Some(text) = self.field_set() {
+                    return Ok(Some(Value::String(text.to_owned())));
+                }
                 self.enter()?;
                 match self.scanner.peek()? {
                     b'}' => {
@@ -168,6 +192,22 @@ impl<'a> Reader<'a> {
             b'-' | b'0'..=b'9' => self.number()?,
             byte => return Err(Fault::character(byte, "looking for beginning of value")),
         }))
+    }
+
+    /// Where a field set begins that is to be left as text and has the usual form: its text.
+    fn field_set(&mut self) -> Option<&'a str> {
+        if !self.leaves_field_sets {
+            return None;
+        }
+        let is_at = |open: &Open, field: &str| matches!(open, Open::Object { name, .. } if name == field);
+        match self.open.as_slice() {
+            [object, metadata, Open::Array(_), entry]
+                if is_at(entry, "fieldsV1") && is_at(metadata, "managedFields") && is_at(object, "metadata") =>
+            {
+                self.scanner.names(self.depth - self.open.len())
+            }
+            _ => None,
+        }
     }
 
     fn enter(&mut self) -> Result<(), Fault> {

@@ -85,6 +85,69 @@ impl<'a> Scanner<'a> {
         Ok(name)
     }
 
+    /// The text of an object that has no values but objects of the same kind, and no space. `None` for any other, of which
+    /// nothing is read, and for one that is nested deeper than `most`.
+    pub(super) fn names(&mut self, most: usize) -> Option<&'a str> {
+        let start = self.at;
+        let text = self.names_end(most).and_then(|end| {
+            self.at = end;
+            self.text?.get(start..end)
+        });
+        if text.is_none() {
+            self.at = start;
+        }
+        text
+    }
+
+    fn names_end(&self, most: usize) -> Option<usize> {
+        let (mut at, mut open) = (self.at, 0);
+        loop {
+            // An object begins.
+            if *self.bytes.get(at)? != b'{' || open >= most {
+                return None;
+            }
+            at += 1;
+            if *self.bytes.get(at)? == b'}' {
+                at += 1;
+                // Those that end with it.
+                loop {
+                    if open == 0 {
+                        return Some(at);
+                    }
+                    match self.bytes.get(at)? {
+                        b'}' => (at, open) = (at + 1, open - 1),
+                        b',' => {
+                            at += 1;
+                            break;
+                        }
+                        _ => return None,
+                    }
+                }
+            } else {
+                open += 1;
+            }
+            at = self.name_end(at)?;
+        }
+    }
+
+    /// Behind a field's name and the colon after it.
+    fn name_end(&self, start: usize) -> Option<usize> {
+        if *self.bytes.get(start)? != b'"' {
+            return None;
+        }
+        let mut at = start + 1;
+        loop {
+            let rest = self.bytes.get(at..)?;
+            at += end_of_plain(rest)?;
+            match self.bytes.get(at..)? {
+                [b'"', b':', ..] => return Some(at + 2),
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => at += 2,
+                [b'\\', b'u', a, b, c, d, ..] if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) => at += 6,
+                _ => return None,
+            }
+        }
+    }
+
     /// A string, from its first quotation mark to its last.
     pub(super) fn string(&mut self) -> Result<String, Fault> {
         self.at += 1;

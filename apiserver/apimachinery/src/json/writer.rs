@@ -21,14 +21,29 @@ pub(crate) fn float(value: f64) -> String {
     }
 }
 
-/// Writes to the end of a buffer. `RawValue`s are none of the values it can write.
+/// JSON that is written as it is by [`go_json_bytes`](crate::quote::go_json_bytes); to other serializers it is a string.
+#[derive(Clone, Copy, Debug)]
+pub struct Verbatim<'a>(pub &'a str);
+
+/// What tells a writer of it.
+const VERBATIM: &str = "$apimachinery::json::Verbatim";
+
+impl Serialize for Verbatim<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(VERBATIM, self.0)
+    }
+}
+
+/// Writes to the end of a buffer. `RawValue`s are none of the values it can write; [`Verbatim`] is.
 pub(crate) struct Writer<'a> {
     out: &'a mut Vec<u8>,
+    /// Strings are written as they are.
+    verbatim: bool,
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out }
+        Self { out, verbatim: false }
     }
 
     fn string(&mut self, text: &str) {
@@ -165,7 +180,11 @@ impl<'a> Serializer for Writer<'a> {
     }
 
     fn serialize_str(mut self, value: &str) -> Result<()> {
-        self.string(value);
+        if self.verbatim {
+            self.out.extend_from_slice(value.as_bytes());
+        } else {
+            self.string(value);
+        }
         Ok(())
     }
 
@@ -194,8 +213,8 @@ impl<'a> Serializer for Writer<'a> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<()> {
-        value.serialize(self)
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<()> {
+        value.serialize(Self { verbatim: name == VERBATIM, ..self })
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -390,6 +409,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_json_already_is_written_as_it_is_and_nothing_behind_it_is() {
+        assert_eq!(written(&("\"", Verbatim(r#"{"a":"<"}"#), "\"")), r#"["\"",{"a":"<"},"\""]"#);
+        assert_eq!(serde_json::to_string(&Verbatim("{}")).unwrap(), r#""{}""#, "to others it is a string");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::hash::{BuildHasher as _, Hasher};
 use std::sync::LazyLock;
 
+use apimachinery::json;
 use foldhash::fast::RandomState;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -30,6 +31,8 @@ struct Remembered {
     set: Set,
     /// The number of its fields.
     fields: usize,
+    /// What was read, if that was text.
+    text: Box<str>,
 }
 
 impl Weigh for Remembered {
@@ -50,13 +53,34 @@ pub(super) fn read(fields: &Value) -> serde_json::Result<(Set, bool)> {
     }
     let (set, canonical) = Set::from_fields(fields)?;
     if canonical {
-        let remembered = Remembered { set: set.clone(), fields: set.len() };
-        SETS.latest.lock().put(fingerprint, remembered);
+        SETS.remember(fingerprint, &set, "");
+    }
+    Ok((set, canonical))
+}
+
+/// [`read`] of the text of FieldsV1.
+///
+/// # Errors
+/// As of [`Set::from_fields`].
+pub(super) fn read_text(text: &str) -> serde_json::Result<(Set, bool)> {
+    let fingerprint = SETS.hasher.hash_one(text);
+    if let Some(remembered) = SETS.latest.lock().recall(&fingerprint).filter(|remembered| *remembered.text == *text) {
+        return Ok((remembered.set.clone(), true));
+    }
+    let fields = json::parse(text.as_bytes()).map_err(serde::de::Error::custom)?;
+    let (set, canonical) = Set::from_fields(&fields)?;
+    if canonical {
+        SETS.remember(fingerprint, &set, text);
     }
     Ok((set, canonical))
 }
 
 impl Sets {
+    fn remember(&self, fingerprint: u64, set: &Set, text: &str) {
+        let remembered = Remembered { set: set.clone(), fields: set.len(), text: text.into() };
+        self.latest.lock().put(fingerprint, remembered);
+    }
+
     /// The same for the same fields. Who is found by it is compared: it need not be different for others.
     fn fingerprint(&self, fields: &Value) -> u64 {
         fn add(fields: &Value, hasher: &mut impl Hasher) {
@@ -94,12 +118,14 @@ mod tests {
             let want = Set::from_fields(&fields).unwrap();
             for _ in 0..3 {
                 assert_eq!(read(&fields).unwrap(), want, "{fields}");
+                assert_eq!(read_text(&fields.to_string()).unwrap(), want, "{fields}");
             }
         }
         for fields in [json!({"f": {}}), json!([])] {
             let want = Set::from_fields(&fields).unwrap_err().to_string();
             for _ in 0..3 {
                 assert_eq!(read(&fields).unwrap_err().to_string(), want, "{fields}");
+                assert_eq!(read_text(&fields.to_string()).unwrap_err().to_string(), want, "{fields}");
             }
         }
     }
@@ -116,6 +142,8 @@ mod tests {
             let (set, _) = read(fields).unwrap();
             for (other_at, other) in sets.iter().enumerate() {
                 assert_eq!(set.is_written_as(other), at == other_at, "{fields} {other}");
+                let (of_text, _) = read_text(&other.to_string()).unwrap();
+                assert_eq!(set == of_text, at == other_at, "{fields} {other}");
             }
         }
     }

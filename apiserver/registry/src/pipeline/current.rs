@@ -13,7 +13,7 @@ use crate::storage_error;
 
 /// The object there is.
 pub(crate) struct Current {
-    /// In the version of the request.
+    /// In the version of the request. Its [field sets](apimachinery::field_sets) are texts, unless a webhook is asked for versions.
     pub object: Arc<Value>,
     pub revision: Revision,
     /// Its JSON.
@@ -57,7 +57,9 @@ impl Write<'_> {
             {
                 let served = self.registry.serve(Stored::of(&entry), &self.target.row).await?;
                 let text = Text::Served(served.bytes().clone());
-                return Ok(Some(Current { object: served.value()?, revision: entry.revision(), text }));
+                let object =
+                    if self.target.row.asks_a_webhook() { served.value()? } else { served.value_to_write()? };
+                return Ok(Some(Current { object, revision: entry.revision(), text }));
             }
         }
         self.read_fresh().await

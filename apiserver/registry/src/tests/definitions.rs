@@ -2,7 +2,7 @@
 
 use super::*;
 
-fn definition(uid: &str, served: bool) -> Value {
+pub(super) fn definition(uid: &str, served: bool) -> Value {
     json!({"metadata": {"name": "widgets.example.com", "uid": uid}, "spec": {
         "group": "example.com", "scope": "Namespaced",
         "names": {"plural": "widgets", "singular": "widget", "kind": "Widget", "listKind": "WidgetList"},
@@ -15,7 +15,7 @@ fn widget(name: &str) -> Value {
 }
 
 impl Server {
-    fn publish(&self, definition: &Value) {
+    pub(super) fn publish(&self, definition: &Value) {
         let rows = crd::Definition::of(definition).unwrap().rows().unwrap();
         self.registry.update_table(|table| table.with_crd("widgets.example.com", rows.clone()));
     }

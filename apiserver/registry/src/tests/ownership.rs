@@ -20,6 +20,58 @@ async fn an_update_owns_what_it_writes() {
     assert!(server.create("v1/configmaps", bare).await.unwrap().managed_fields().is_empty());
 }
 
+/// However the server holds them while it writes.
+#[tokio::test]
+async fn owned_fields_are_objects_to_every_client_and_strings_are_none() {
+    let server = Server::start();
+    server.publish(&super::definitions::definition("u", true));
+    let widget =
+        json!({"apiVersion": "example.com/v1", "kind": "Widget", "metadata": {"name": "a"}, "data": {"k": "v"}});
+    let data = |fields: Value| json!({"f:data": fields});
+    for (collection, object) in [("v1/configmaps", config_map("a")), ("example.com/v1/widgets", widget)] {
+        let path = format!("{collection}/a");
+        let json_patch = |operations: Value| {
+            server.patch(&path, Patch::Json(operations.to_string().into()), PatchOptions::default())
+        };
+        let first = server.create(collection, object).await.unwrap();
+        let own = data(json!({".": {}, "f:k": {}}));
+        assert_eq!(first.managed_fields()[0]["fieldsV1"], own, "{path}");
+
+        for same in [
+            server.update(&path, first.clone()).await.unwrap(),
+            server.merge(&path, json!({"data": {"k": "v"}})).await.unwrap(),
+            json_patch(json!([{"op": "test", "path": "/metadata/managedFields/0/fieldsV1", "value": own}]))
+                .await
+                .unwrap(),
+            server.get(&path).await.unwrap(),
+        ] {
+            assert_eq!(same, first, "{path}: nothing changes");
+        }
+
+        let added = json_patch(json!([{"op": "add", "path": "/data/x", "value": "1"}])).await.unwrap();
+        let own = data(json!({".": {}, "f:k": {}, "f:x": {}}));
+        let of_test = |object: &Value| {
+            let entry = object.managed_fields().iter().find(|entry| entry["manager"] == "test");
+            entry.map(|entry| entry["fieldsV1"].clone())
+        };
+        assert_eq!((of_test(&added), &added), (Some(own.clone()), &server.get(&path).await.unwrap()), "{path}");
+
+        // Of another's fields, which nobody may be given by a string.
+        let text = data(json!({"f:other": {}})).to_string();
+        let entries = json!([{"manager": "other", "operation": "Update", "apiVersion": added["apiVersion"],
+            "fieldsType": "FieldsV1", "fieldsV1": text}]);
+        let mut sent = added.clone();
+        sent["metadata"]["managedFields"] = entries.clone();
+        for same in [
+            server.update(&path, sent).await.unwrap(),
+            server.merge(&path, json!({"metadata": {"managedFields": entries}})).await.unwrap(),
+            json_patch(json!([{"op": "replace", "path": "/metadata/managedFields", "value": entries}])).await.unwrap(),
+        ] {
+            assert_eq!(same, added, "{path}: nothing changes");
+        }
+    }
+}
+
 #[tokio::test]
 async fn structs_that_are_always_there_are_nobody_s() {
     let server = Server::start();

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use apimachinery::field::{self, Path};
 use apimachinery::gvk::GroupKind;
 use apimachinery::quote::{go_json, go_value};
-use apimachinery::{GroupVersionKind, ObjectExt, StatusError};
+use apimachinery::{GroupVersionKind, ObjectExt, StatusError, field_sets};
 use apimachinery::{json, patch};
 use serde_json::Value;
 
@@ -38,13 +38,22 @@ struct Patched<'a> {
 
 impl Patched<'_> {
     fn document(&self) -> Result<&Document, StatusError> {
-        self.document.get_or_init(|| patch_document::read(self.patch, self.validation)).as_ref().map_err(Clone::clone)
+        let read = || {
+            let mut document = patch_document::read(self.patch, self.validation)?;
+            field_sets::refuse_texts(&mut document.value);
+            Ok(document)
+        };
+        self.document.get_or_init(read).as_ref().map_err(Clone::clone)
     }
 
     fn apply(&self, current: &Value, document: &Value) -> Result<Value, StatusError> {
         let mut object = current.clone();
         match self.patch {
-            Patch::Json(_) => patch::json::apply_value(&mut object, document)?,
+            Patch::Json(_) => {
+                field_sets::expand(&mut object);
+                patch::json::apply_value(&mut object, document)?;
+                field_sets::refuse_texts(&mut object);
+            }
             Patch::Merge(_) => patch::merge::apply(&mut object, document),
             Patch::Strategic(_) => {
                 let schema = if self.view.is_whole() { self.row.schema() } else { schema::builtin().kind(&self.kind) };
@@ -77,7 +86,7 @@ impl Patched<'_> {
         }
         if self.row.is_custom() && self.view.is_whole() {
             return match object.kind() {
-                "" => Err(format!("Object 'Kind' is missing in '{}'", go_json(object))),
+                "" => Err(format!("Object 'Kind' is missing in '{}'", go_json(&*field_sets::expanded(object)))),
                 _ => Ok(true),
             };
         }

@@ -223,7 +223,7 @@ fn is_sound(metadata: &Value) -> bool {
             "managedFields" => objects(value, |key, value| match key {
                 "manager" | "operation" | "apiVersion" | "fieldsType" | "subresource" => value.is_string(),
                 "time" => value.as_str().is_some_and(|time| time.len() == 20),
-                "fieldsV1" => value.is_object(),
+                "fieldsV1" => value.is_object() || value.is_string(),
                 _ => false,
             }),
             _ => false,

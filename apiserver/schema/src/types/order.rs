@@ -1,5 +1,6 @@
 //! The order of an object's keys in upstream's JSON.
 
+use apimachinery::json::Verbatim;
 use serde::ser::{SerializeMap, SerializeSeq};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -9,45 +10,79 @@ use super::names::Names;
 use super::table::{Cardinality, Field, Message, Shape, Type, table};
 
 /// A value serialised with the keys of its objects as Go declares their fields; keys that no field has come after them,
-/// sorted, as all keys do where there is no type.
+/// sorted, as all keys do where there is no type. Field sets that are [texts](apimachinery::field_sets) are written as they are.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared<'a> {
     value: &'a Value,
-    kind: Option<Type>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Of(Type),
+    /// No type is known of what leads to field sets, by these fields.
+    Towards(&'static [&'static str]),
+    Untyped,
+}
+
+/// The fields that lead to the field sets of an object.
+const TO_FIELD_SETS: &[&str] = &["metadata", "managedFields", "fieldsV1"];
+
+impl From<Option<Type>> for Kind {
+    fn from(kind: Option<Type>) -> Self {
+        kind.map_or(Self::Untyped, Self::Of)
+    }
 }
 
 impl<'a> Declared<'a> {
     /// An object of the kind that it says it is.
     pub fn object(value: &'a Value) -> Self {
         let text = |name| value.get(name).and_then(Value::as_str).unwrap_or_default();
-        Self { value, kind: table().kind_index(text("apiVersion"), text("kind")).map(Type::Message) }
+        let kind = table().kind_index(text("apiVersion"), text("kind")).map(Type::Message);
+        Self { value, kind: kind.map_or(Kind::Towards(TO_FIELD_SETS), Kind::Of) }
     }
 
     pub(crate) fn message(index: usize, value: &'a Value) -> Self {
-        Self { value, kind: Some(Type::Message(index)) }
+        Self { value, kind: Kind::Of(Type::Message(index)) }
     }
 
     pub(super) fn typed(value: &'a Value, kind: Option<Type>) -> Self {
-        Self { value, kind }
+        Self { value, kind: kind.into() }
     }
 
     pub(crate) fn field_set(value: &'a Value) -> Self {
-        Self { value, kind: Some(Type::Fields) }
+        Self { value, kind: Kind::Of(Type::Fields) }
     }
 
     /// A value of a versioned type by its package and name: `meta.v1`, `ObjectMeta`.
     pub fn of(package: &str, name: &str, value: &'a Value) -> Self {
-        Self { value, kind: table().index_of(package, name).map(Type::Message) }
+        Self { value, kind: table().index_of(package, name).map(Type::Message).into() }
     }
 }
 
 impl Serialize for Declared<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.kind {
-            Some(Type::Message(index)) => of_message(table().message(index), self.value, serializer),
-            Some(Type::Fields) => of_field_set(self.value, serializer),
-            _ => self.value.serialize(serializer),
+            Kind::Of(Type::Message(index)) => of_message(table().message(index), self.value, serializer),
+            Kind::Of(Type::Fields) => of_field_set(self.value, serializer),
+            Kind::Towards(fields) => towards(fields, self.value, serializer),
+            Kind::Of(_) | Kind::Untyped => self.value.serialize(serializer),
         }
+    }
+}
+
+/// A value of no type that is known, in which `fields` lead to field sets.
+fn towards<S: Serializer>(fields: &'static [&'static str], value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
+    match (value, fields) {
+        (Value::String(text), []) => Verbatim(text).serialize(serializer),
+        (Value::Array(items), [_, ..]) => {
+            serializer.collect_seq(items.iter().map(|value| Declared { value, kind: Kind::Towards(fields) }))
+        }
+        (Value::Object(object), [next, rest @ ..]) => serializer.collect_map(object.iter().map(|(key, value)| {
+            let kind = if key == next { Kind::Towards(rest) } else { Kind::Untyped };
+            (key, Declared { value, kind })
+        })),
+        _ => value.serialize(serializer),
     }
 }
 
@@ -62,7 +97,7 @@ impl Serialize for OfField<'_> {
         let Some(field) = self.field.filter(|field| matches!(field.kind, Type::Message(_) | Type::Fields)) else {
             return self.value.serialize(serializer);
         };
-        let one = |value| Declared { value, kind: Some(field.kind) };
+        let one = |value| Declared { value, kind: Kind::Of(field.kind) };
         match (field.cardinality, self.value) {
             (Cardinality::Repeated, Value::Array(items)) => serializer.collect_seq(items.iter().map(one)),
             (Cardinality::Map, Value::Object(entries)) => {
@@ -81,12 +116,12 @@ fn of_message<S: Serializer>(message: &'static Message, value: &Value, serialize
             let kind = kind_of("items").or_else(|| kind_of("schema"));
             let mut sequence = serializer.serialize_seq(Some(items.len()))?;
             for value in items {
-                sequence.serialize_element(&Declared { value, kind })?;
+                sequence.serialize_element(&Declared::typed(value, kind))?;
             }
             sequence.end()
         }
         (Shape::SchemaOrArray | Shape::SchemaOrBool | Shape::SchemaOrStrings, Value::Object(_)) => {
-            Declared { value, kind: kind_of("schema") }.serialize(serializer)
+            Declared::typed(value, kind_of("schema")).serialize(serializer)
         }
         _ => value.serialize(serializer),
     }
@@ -126,8 +161,12 @@ fn of_object<S: Serializer>(
 
 /// A FieldsV1, whose keys are written in the order of the path elements they spell.
 fn of_field_set<S: Serializer>(value: &Value, serializer: S) -> Result<S::Ok, S::Error> {
-    let Value::Object(set) = value else { return value.serialize(serializer) };
-    let of = |value| Declared { value, kind: Some(Type::Fields) };
+    let set = match value {
+        Value::Object(set) => set,
+        Value::String(text) => return Verbatim(text).serialize(serializer),
+        _ => return value.serialize(serializer),
+    };
+    let of = Declared::field_set;
     if set.keys().all(|key| sorts_as_spelt(key)) {
         return serializer.collect_map(set.iter().map(|(key, value)| (key, of(value))));
     }

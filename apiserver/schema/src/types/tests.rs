@@ -203,3 +203,24 @@ fn changes_are_shown_as_a_diff_of_lines() {
         "@@ -1,6 +1,6 @@\n {\n  \"Name\": \"dbg\",\n- \"Image\": \"busybox\",\n+ \"Image\": \"other\",\n  \"Command\": [\n   \"sh\"\n  ],\n"
     );
 }
+
+#[test]
+fn field_sets_that_are_texts_are_written_as_they_are() {
+    let object = |kind: &str| {
+        json!({"apiVersion": "v1", "kind": kind, "fieldsV1": "{}", "metadata": {"fieldsV1": "{}", "managedFields": [
+        {"manager": "m", "fieldsV1": "{\"f:b\":{},\"f:a\":{}}"}, {"fieldsV1": {}}]}})
+    };
+    for (kind, metadata) in [
+        (
+            "ConfigMap",
+            r#"{"managedFields":[{"manager":"m","fieldsV1":{"f:b":{},"f:a":{}}},{"fieldsV1":{}}],"fieldsV1":"{}"}"#,
+        ),
+        (
+            "Widget",
+            r#"{"fieldsV1":"{}","managedFields":[{"fieldsV1":{"f:b":{},"f:a":{}},"manager":"m"},{"fieldsV1":{}}]}"#,
+        ),
+    ] {
+        let text = String::from_utf8(to_vec(&object(kind))).unwrap();
+        assert!(text.contains(metadata) && text.contains(r#""fieldsV1":"{}""#), "{text}");
+    }
+}
