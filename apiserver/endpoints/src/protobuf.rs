@@ -37,7 +37,7 @@ fn envelope(value: &Value) -> Result<Bytes, StatusError> {
 
 /// The envelope of an object of the registry.
 pub(crate) fn served(object: &Served) -> Result<Bytes, StatusError> {
-    envelope(&*object.value()?)
+    envelope(&*object.value_with_texts()?)
 }
 
 /// The envelope of JSON made by this server.
@@ -71,7 +71,7 @@ fn encode_list(row: &Row, shape: &Shape, listed: &Listed) -> Result<Bytes, Statu
     for item in &listed.items {
         let pushed = match shape {
             Shape::Metadata { .. } => encoder.push(&metadata_alone(item)?),
-            _ => encoder.push(&*item.value()?),
+            _ => encoder.push(&*item.value_with_texts()?),
         };
         pushed.map_err(|error| unencodable(&error))?;
     }

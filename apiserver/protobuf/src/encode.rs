@@ -100,7 +100,12 @@ impl Encoder {
                     Type::MicroTime => self.time(string(value)?, true)?,
                     Type::Quantity => self.quantity(value)?,
                     Type::IntOrString => self.int_or_string(value)?,
-                    Type::Raw | Type::Fields => self.raw(value)?,
+                    Type::Raw => self.raw(value)?,
+                    Type::Fields => match value {
+                        // As the server has it, see `apimachinery::field_sets`.
+                        Some(Value::String(text)) => self.writer.bytes_field(1, text.as_bytes()),
+                        value => self.raw(value)?,
+                    },
                     Type::Message(index) => self.shaped(self.table.message(index), value, depth)?,
                     Type::String | Type::Bytes | Type::Bool | Type::Int32 | Type::Int64 | Type::Double => {}
                 }

@@ -67,8 +67,8 @@ impl Served {
         }
     }
 
-    /// The object as a value with its [field sets as texts](field_sets).
-    pub(crate) fn value_to_write(&self) -> Result<Arc<Value>, StatusError> {
+    /// [`Self::value`] with [field sets as texts](field_sets), or as they are at hand.
+    pub fn value_with_texts(&self) -> Result<Arc<Value>, StatusError> {
         match &self.value {
             Some(value) => Ok(value.clone()),
             None => field_sets::parse(self.bytes()).map(Arc::new).map_err(unreadable),

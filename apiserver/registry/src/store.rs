@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use apimachinery::gvk::GroupVersionKind;
-use apimachinery::{ObjectExt, StatusError, field_sets, json};
+use apimachinery::{ObjectExt, StatusError, field_sets};
 use bytes::Bytes;
 use schema::types;
 use serde_json::Value;
@@ -161,13 +161,9 @@ impl Store {
     }
 
     /// A stored pair as an object, with its resourceVersion: in the version the kind is kept in, a custom resource in that in
-    /// which it was stored. Its [field sets](field_sets) are texts, unless a webhook is asked for versions.
+    /// which it was stored. Its [field sets](field_sets) are texts.
     pub(crate) fn decode(&self, value: &[u8], revision: Revision) -> Result<Value, StatusError> {
-        let asks = self.versions.as_ref().is_some_and(|versions| versions.asks_a_webhook());
-        let parse = if asks { json::parse } else { field_sets::parse };
-        let mut object = parse(value)
-            .map_err(serde::de::Error::custom)
-            .and_then(|object| read(object, &self.gvk, self.versions.as_deref()))
+        let mut object = read(value, &self.gvk, self.versions.as_deref())
             .map_err(|error| StatusError::internal(format!("unable to decode a stored {}: {error}", self.gvk.kind)))?;
         object.set_resource_version(itoa(revision).as_str());
         Ok(object)
@@ -224,8 +220,8 @@ pub(crate) fn itoa(revision: Revision) -> String {
     revision.to_string()
 }
 
-/// What was stored, in the version to be read.
-fn read(mut object: Value, gvk: &GroupVersionKind, versions: Option<&Versions>) -> serde_json::Result<Value> {
+fn read(bytes: &[u8], gvk: &GroupVersionKind, versions: Option<&Versions>) -> serde_json::Result<Value> {
+    let mut object = field_sets::parse(bytes).map_err(serde::de::Error::custom)?;
     if !object.is_object() {
         return Err(serde::de::Error::custom("it is not an object"));
     }
@@ -259,8 +255,7 @@ impl Decoder for StoreDecoder {
                 return Ok(decoded(picked, object));
             }
         }
-        let object = field_sets::parse(&kv.value).map_err(serde::de::Error::custom).map_err(corrupt)?;
-        let mut object = read(object, &self.gvk, self.versions.as_deref()).map_err(corrupt)?;
+        let mut object = read(&kv.value, &self.gvk, self.versions.as_deref()).map_err(corrupt)?;
         object.set_resource_version(&itoa(kv.mod_revision));
         // Held for as long as the object lives: without the room that it was printed in, which no allocator takes back.
         let bytes = Bytes::copy_from_slice(&types::to_vec(&object));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use admission::webhook::{Client, ClientConfig};
-use apimachinery::{ObjectExt, StatusError};
+use apimachinery::{ObjectExt, StatusError, field_sets};
 use base64::Engine;
 use serde_json::Value;
 
@@ -114,6 +114,7 @@ impl Versions {
         let version = review::version(&webhook.review_versions)
             .ok_or_else(|| error("no supported conversion review versions".to_owned()))?;
         let uid = uuid::Uuid::new_v4().to_string();
+        batch.iter_mut().for_each(|object| field_sets::expand(object));
         let sent: Vec<&Value> = batch.iter().map(|object| &**object).collect();
         let body = review::encode(version, &uid, desired, &sent);
         let failed = |why: String| error(format!("{of} failed: {why}"));

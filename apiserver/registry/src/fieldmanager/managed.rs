@@ -169,10 +169,11 @@ impl Managed {
         written.len() == entries && written.iter().enumerate().all(is_kept)
     }
 
-    /// The entries, in order. `read` gives, once each, those that were read by their places: what did not change is not made anew.
-    pub fn encode(&self, mut read: impl FnMut(usize) -> Value) -> Vec<Value> {
+    /// The entries, in order, of an object of a custom resource or of another. `read` gives, once each, those that were read by
+    /// their places: what did not change is not made anew.
+    pub fn encode(&self, custom: bool, mut read: impl FnMut(usize) -> Value) -> Vec<Value> {
         let encode = |Entry { identity, time, fields, read: same }: Entry<'_>| {
-            let Some(same) = same else { return entry(&identity, time, fields.set.to_value()) };
+            let Some(same) = same else { return entry(&identity, time, sets::written(&fields.set, custom)) };
             let mut entry = read(same.at);
             if let Some(fields) = entry.as_object_mut().filter(|_| same.time != time) {
                 match time {

@@ -98,9 +98,10 @@ pub(crate) fn update(writer: &Writer<'_>, live: Option<&Arc<Value>>, new: &mut V
     match outcome {
         Ok(mut managed) => {
             cap(&mut managed);
+            let custom = writer.row.is_custom();
             new.set_managed_fields(match is_of_sent {
-                true => managed.encode(taken(&mut sent)),
-                false => managed.encode(copied(of_live)),
+                true => managed.encode(custom, taken(&mut sent)),
+                false => managed.encode(custom, copied(of_live)),
             });
         }
         Err(error) => {
@@ -211,9 +212,10 @@ pub(crate) fn apply<'a>(
     last_applied::refresh(writer.manager, config, &mut object);
     // Nearly always what was merged still has the entries that were read.
     let mut kept = take_managed_fields(&mut object);
+    let custom = writer.row.is_custom();
     object.set_managed_fields(match kept == entries {
-        true => managed.encode(taken(&mut kept)),
-        false => managed.encode(copied(entries)),
+        true => managed.encode(custom, taken(&mut kept)),
+        false => managed.encode(custom, copied(entries)),
     });
     Ok(Outcome::Changed(object))
 }

@@ -24,7 +24,7 @@ pub(crate) fn of_parent(object: &Value, table: &Table, row: &Row) -> Vec<Value> 
             shown.times.extend(managed.times.get(id).map(|time| (id.clone(), time.clone())));
         }
     }
-    shown.encode(copied(&[]))
+    shown.encode(row.is_custom(), copied(&[]))
 }
 
 /// The object's entries after a write of its scale left the scale with `scale`'s. Upstream takes all times from the object's,
@@ -57,7 +57,7 @@ pub(crate) fn into_parent(object: &Value, scale: &Value, table: &Table, row: &Ro
         }
     }
     merged.times = managed.times;
-    merged.encode(copied(&[]))
+    merged.encode(row.is_custom(), copied(&[]))
 }
 
 fn only(path: &Path) -> Set {
@@ -93,6 +93,7 @@ fn path_of(text: &str) -> Path {
 
 #[cfg(test)]
 mod tests {
+    use apimachinery::field_sets;
     use serde_json::json;
 
     use super::*;
@@ -126,8 +127,11 @@ mod tests {
         let scale = json!({"metadata": {"managedFields": [of_scale]}});
         let mut mine = entry("me", "apps/v1", json!({"f:spec": {"f:replicas": {}}}), json!({"subresource": "scale"}));
         mine.as_object_mut().unwrap().remove("time");
+        let mut after = object.clone();
+        after.set_managed_fields(into_parent(&object, &scale, &table, row));
+        field_sets::expand(&mut after);
         assert_eq!(
-            into_parent(&object, &scale, &table, row),
+            after.managed_fields(),
             [mine, entry("maker", "apps/v1", json!({"f:spec": {"f:paused": {}}}), json!({}))]
         );
     }

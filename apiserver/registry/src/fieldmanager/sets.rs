@@ -75,6 +75,18 @@ pub(super) fn read_text(text: &str) -> serde_json::Result<(Set, bool)> {
     Ok((set, canonical))
 }
 
+/// A set as an object of a custom resource, or of another kind, has it: [as text](apimachinery::field_sets) where that is surely
+/// what would be written of the value.
+pub(super) fn written(set: &Set, custom: bool) -> Value {
+    // In custom resources keys are in the order of their texts, which is that of names, but not of all that lists are kept by.
+    let sorts = !custom || set.is_of_names();
+    let text = sorts.then(|| set.to_json().ok().and_then(|text| String::from_utf8(text).ok())).flatten();
+    // What is escaped there may not be here.
+    let is_plain =
+        |text: &String| !text.contains("\\u") && !text.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2));
+    text.filter(is_plain).map_or_else(|| set.to_value(), Value::String)
+}
+
 impl Sets {
     fn remember(&self, fingerprint: u64, set: &Set, text: &str) {
         let remembered = Remembered { set: set.clone(), fields: set.len(), text: text.into() };
@@ -126,6 +138,29 @@ mod tests {
             for _ in 0..3 {
                 assert_eq!(read(&fields).unwrap_err().to_string(), want, "{fields}");
                 assert_eq!(read_text(&fields.to_string()).unwrap_err().to_string(), want, "{fields}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_set_is_written_alike_as_text_and_as_value() {
+        let texts = [
+            json!({"f:data": {".": {}, "f:b": {}, "f:a": {}, "f:a.b": {}, "f:é": {}}}),
+            json!({"f:l": {"k:{\"port\":80}": {".": {}, "f:port": {}}, "k:{\"port\":9}": {"f:port": {}}, "v:\"b\"": {}, "v:\"a b\"": {}, "i:10": {}, "i:9": {}}}),
+            json!({"f:a<b": {}, "f:c": {"f:a&b": {}}}),
+            json!({"f:a\u{8}b\n\u{2028}": {}, "f:a\"b\\": {}}),
+            json!({"f:a b": {}, "f:a!": {}, "f:a": {".": {}, "f:b": {}}}),
+        ];
+        for (fields, of_text) in texts.iter().zip([true, true, false, false, true]) {
+            let (set, _) = Set::from_fields(fields).unwrap();
+            assert_eq!(written(&set, false).is_string(), of_text, "{fields}");
+            for (custom, kind) in [(false, "ConfigMap"), (true, "Widget")] {
+                let object = |set: Value| {
+                    let metadata = json!({"managedFields": [{"fieldsV1": set}]});
+                    schema::types::to_vec(&json!({"apiVersion": "v1", "kind": kind, "metadata": metadata}))
+                };
+                let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+                assert_eq!(text(object(written(&set, custom))), text(object(set.to_value())), "{fields}");
             }
         }
     }

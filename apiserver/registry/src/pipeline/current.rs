@@ -13,7 +13,7 @@ use crate::storage_error;
 
 /// The object there is.
 pub(crate) struct Current {
-    /// In the version of the request. Its [field sets](apimachinery::field_sets) are texts, unless a webhook is asked for versions.
+    /// In the version of the request. Its [field sets](apimachinery::field_sets) are texts, unless a webhook converted it.
     pub object: Arc<Value>,
     pub revision: Revision,
     /// Its JSON.
@@ -57,9 +57,7 @@ impl Write<'_> {
             {
                 let served = self.registry.serve(Stored::of(&entry), &self.target.row).await?;
                 let text = Text::Served(served.bytes().clone());
-                let object =
-                    if self.target.row.asks_a_webhook() { served.value()? } else { served.value_to_write()? };
-                return Ok(Some(Current { object, revision: entry.revision(), text }));
+                return Ok(Some(Current { object: served.value_with_texts()?, revision: entry.revision(), text }));
             }
         }
         self.read_fresh().await

@@ -128,6 +128,13 @@ impl Set {
         self.members.is_empty() && self.children.iter().all(|(_, set)| set.is_empty())
     }
 
+    /// Whether all paths are of fields of maps: none goes into a list.
+    pub fn is_of_names(&self) -> bool {
+        let is_name = |element: &PathElement| matches!(element, PathElement::Field(_));
+        self.members.iter().all(is_name)
+            && self.children.iter().all(|(element, set)| is_name(element) && set.is_of_names())
+    }
+
     /// The number of members.
     pub fn len(&self) -> usize {
         self.members.len() + self.children.iter().map(|(_, set)| set.len()).sum::<usize>()
