@@ -265,9 +265,12 @@ impl Requests {
             turn.begin();
             let running = Run { turn: turn.clone(), _tracked: tracker.token() };
             let (server, peer) = (server.clone(), peer.clone());
+            // From here on, before anything of the request is done: the store learns how many are waiting for their turn.
+            let expected = (!request.method().is_safe()).then(|| server.config.registry.expect_write());
             // Gone with the answer's head: what is left of a watch is small.
             Box::pin(async move {
                 let mut response = server.handle(request.map(RequestBody::Incoming), &peer).await;
+                drop(expected);
                 let upgraded = response.status() == StatusCode::SWITCHING_PROTOCOLS;
                 let extensions = response.extensions_mut();
                 match extensions.remove() {

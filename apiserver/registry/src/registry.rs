@@ -204,6 +204,11 @@ impl Registry {
         self.webhooks.load_full()
     }
 
+    /// See [`storage::Storage::expect_write`].
+    pub fn expect_write(&self) -> storage::Expected {
+        self.backing.storage.expect_write()
+    }
+
     pub(crate) fn backing(&self) -> &Backing {
         &self.backing
     }

@@ -1,7 +1,8 @@
 //! The store for one server: one file (redb), group commit, history until it is compacted.
 //!
 //! One thread writes. It takes what is queued, commits it in one transaction, tells the watches and answers
-//! everybody; so many small writes share the wait for the disk, and watches see what was committed, in order.
+//! everybody; so many small writes share the wait for the disk, and watches see what was committed, in order. It waits a little
+//! for [writes that are expected](Storage::expect_write).
 //! Reads use the newest committed state and wait for nobody.
 
 mod batch;
@@ -24,10 +25,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::{Error, Got, ListOptions, Listed, Outcome, Result, Revision, Storage, Watch};
+use crate::expected::Coming;
+use crate::{Error, Expected, Got, ListOptions, Listed, Outcome, Result, Revision, Storage, Watch};
 use batch::Operation;
 use committer::{Command, Committer, ask};
 use feed::Watched;
@@ -85,6 +87,8 @@ struct Shared {
     published: watch::Sender<Revision>,
     /// Why the store takes no writes at the moment.
     health: Mutex<Option<String>>,
+    /// Writes that are to come.
+    coming: Arc<Coming>,
 }
 
 impl Shared {
@@ -119,6 +123,7 @@ impl Embedded {
             revision: AtomicU64::new(progress.revision),
             published: watch::Sender::new(progress.revision),
             health: Mutex::new(None),
+            coming: Arc::default(),
         });
         let (commands, queue) = mpsc::channel(options.queue.max(1));
         let stop = CancellationToken::new();
@@ -160,7 +165,12 @@ impl Embedded {
         if size > limit {
             return Err(Error::TooLarge { size, limit });
         }
-        ask(&self.commands, |reply| Command::Write { operation, reply }).await?
+        let place = self.commands.reserve().await.map_err(|_| closed())?;
+        let (reply, answer) = oneshot::channel();
+        self.shared.coming.queue();
+        place.send(Command::Write { operation, reply });
+        self.shared.coming.tell();
+        answer.await.map_err(|_| closed())?
     }
 }
 
@@ -218,6 +228,10 @@ impl Storage for Embedded {
 
     async fn compare_and_delete(&self, key: &[u8], expected: Revision) -> Result<Outcome> {
         self.write(Operation::Delete { key: Bytes::copy_from_slice(key), expected }).await
+    }
+
+    fn expect_write(&self) -> Expected {
+        self.shared.coming.expect()
     }
 
     async fn watch(&self, prefix: &[u8], after: Revision) -> Result<Watch> {

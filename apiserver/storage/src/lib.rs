@@ -16,10 +16,12 @@ pub mod compactor;
 pub mod embedded;
 pub mod error;
 pub mod etcd;
+mod expected;
 mod prefix;
 pub mod testing;
 
 pub use error::{Error, Result};
+pub use expected::Expected;
 
 /// A position in the store's history. The first write of an empty store is revision 1 or later; 0 means "none".
 pub type Revision = u64;
@@ -154,6 +156,12 @@ pub trait Storage: Send + Sync + 'static {
 
     /// Deletes the key if its `mod_revision` is `expected`.
     async fn compare_and_delete(&self, key: &[u8], expected: Revision) -> Result<Outcome>;
+
+    /// Tells that a write may be about to come, as long as the answer is held. A store that commits many writes at once may wait for
+    /// it, a little, with those that are there.
+    fn expect_write(&self) -> Expected {
+        Expected::default()
+    }
 
     /// The events under `prefix` with a revision greater than `after`, which may lie in the future.
     /// [`Error::Compacted`] (here or as the first item) if some of them are gone.

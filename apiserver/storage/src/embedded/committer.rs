@@ -20,6 +20,8 @@ const EXPIRE_STEP: usize = 256;
 const SWEEP_STEP: usize = 512;
 /// A watch that starts further back than this reads the log first and joins then.
 const JOIN_WITHIN: u64 = 1024;
+/// How long a commit waits for writes that may come.
+const PATIENCE: Duration = Duration::from_millis(1);
 /// How often a file that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// How often the clock is read while keys wait to expire.
@@ -98,10 +100,25 @@ impl Committer {
                 received = self.commands.recv_many(&mut inbox, BATCH) => if received == 0 { break },
                 () = idle => {}
             }
+            self.gather(&mut inbox).await;
             self.turn(&mut inbox);
         }
         self.feed.end(&super::closed());
         self.shared.file.close()
+    }
+
+    /// Adds the writes that are about to come to those that are there.
+    async fn gather(&mut self, inbox: &mut Vec<Command>) {
+        let is_write = |command: &&Command| matches!(command, Command::Write { .. });
+        if inbox.iter().any(|command| is_write(&command)) {
+            self.shared.coming.wait(PATIENCE).await;
+            while inbox.len() < BATCH
+                && let Ok(command) = self.commands.try_recv()
+            {
+                inbox.push(command);
+            }
+        }
+        self.shared.coming.take(inbox.iter().filter(is_write).count());
     }
 
     /// Ends when there is something to do without being asked.
