@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use apimachinery::field::{BadValue, Error, ErrorList, Path};
+use apimachinery::field::{Error, ErrorList, Path};
 use apimachinery::user::UserInfo;
 use apimachinery::{ObjectExt, StatusError};
 use authorization::{Attributes, Authorizer, Decision};
-use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use schema::types;
 use serde_json::{Value, json};
 
 use super::{refuse, selector, strings};
@@ -126,7 +125,7 @@ fn validate(kind: &str, review: &Value) -> ErrorList {
     };
     if metadata.is_some_and(|metadata| metadata.iter().any(stated)) {
         let words = if kind == LOCAL { "must be empty except for namespace" } else { "must be empty" };
-        let shown = BadValue::rendered(&InGoOrder(review.get("metadata").unwrap_or(&Value::Null), &METADATA));
+        let shown = types::bad_value("meta.v1.ObjectMeta", review.get("metadata").unwrap_or(&Value::Null));
         errors.push(Error::invalid(&Path::new("metadata"), shown, words));
     }
     if kind == LOCAL {
@@ -140,45 +139,4 @@ fn validate(kind: &str, review: &Value) -> ErrorList {
         }
     }
     errors
-}
-
-/// The fields of `ObjectMeta`, in the order in which Go serialises them.
-const METADATA: [&str; 15] = [
-    "name",
-    "generateName",
-    "namespace",
-    "selfLink",
-    "uid",
-    "resourceVersion",
-    "generation",
-    "creationTimestamp",
-    "deletionTimestamp",
-    "deletionGracePeriodSeconds",
-    "labels",
-    "annotations",
-    "ownerReferences",
-    "finalizers",
-    "managedFields",
-];
-/// Those of an entry of managedFields.
-const MANAGED: [&str; 7] = ["manager", "operation", "apiVersion", "time", "fieldsType", "fieldsV1", "subresource"];
-
-/// An object whose fields are written in a given order.
-struct InGoOrder<'a>(&'a Value, &'static [&'static str]);
-
-impl Serialize for InGoOrder<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for field in self.1 {
-            match (self.0.get(field), *field) {
-                (None | Some(Value::Null), _) => {}
-                (Some(entries), "managedFields") => {
-                    let entries = entries.as_array().into_iter().flatten();
-                    map.serialize_entry(field, &entries.map(|entry| InGoOrder(entry, &MANAGED)).collect::<Vec<_>>())?;
-                }
-                (Some(value), _) => map.serialize_entry(field, value)?,
-            }
-        }
-        map.end()
-    }
 }

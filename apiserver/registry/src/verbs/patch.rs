@@ -128,7 +128,10 @@ impl Change for Patched<'_> {
         };
         let refused = |error: String| {
             let value: Value = match self.patch {
-                Patch::Strategic(_) => go_value(&patch::strategic::leftover(current, &document.value)).into(),
+                Patch::Strategic(_) => {
+                    let current = field_sets::expanded(current);
+                    go_value(&patch::strategic::leftover(&current, &document.value)).into()
+                }
                 _ => text().into(),
             };
             let error = field::Error::invalid(&Path::new("patch"), value, error);
