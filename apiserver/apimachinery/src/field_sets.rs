@@ -5,7 +5,7 @@
 //! Nobody else sees this form: [`expand`] an object before it leaves the server otherwise than as JSON, and [`refuse_texts`] of
 //! what comes from a client, for whom a string is a string.
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -33,14 +33,13 @@ pub fn expand(object: &mut Value) {
     each_text(object, |text| json::parse(text.as_bytes()).unwrap_or_default());
 }
 
-/// The object with its field sets [expanded](expand).
-pub fn expanded(object: &Value) -> Cow<'_, Value> {
-    if !are_texts(object) {
-        return Cow::Borrowed(object);
-    }
+/// The object with its field sets [expanded](expand); a copy only if they are texts.
+pub fn expanded(object: &Arc<Value>) -> Arc<Value> {
     let mut object = object.clone();
-    expand(&mut object);
-    Cow::Owned(object)
+    if are_texts(&object) {
+        expand(Arc::make_mut(&mut object));
+    }
+    object
 }
 
 /// Makes of each string that a client sent for a field set something that is none, either.
@@ -92,12 +91,13 @@ mod tests {
         ] {
             let text = object(set);
             let whole = json::parse(text.as_bytes()).unwrap();
-            let mut read = parse(text.as_bytes()).unwrap();
+            let read = Arc::new(parse(text.as_bytes()).unwrap());
             assert!(are_texts(&read), "{set}");
             assert_eq!(read["metadata"]["managedFields"][0]["fieldsV1"], set);
             assert_eq!(*expanded(&read), whole, "{set}");
             let (one, other) = (&read.managed_fields()[0], &whole.managed_fields()[0]);
             assert!(are_same(&one["fieldsV1"], &other["fieldsV1"]) && !are_same(&one["fieldsV1"], &json!({"f:z": {}})));
+            let mut read = Arc::unwrap_or_clone(read);
             expand(&mut read);
             assert_eq!(read, whole, "{set}");
         }

@@ -1,6 +1,5 @@
 //! What calls answer: objects as JSON bytes in the version of the request, shared with the cache where possible.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -59,10 +58,7 @@ impl Served {
     /// The object as a value; parsed on each call unless it was made from one.
     pub fn value(&self) -> Result<Arc<Value>, StatusError> {
         match &self.value {
-            Some(value) => Ok(match field_sets::expanded(value) {
-                Cow::Borrowed(_) => value.clone(),
-                Cow::Owned(expanded) => Arc::new(expanded),
-            }),
+            Some(value) => Ok(field_sets::expanded(value)),
             None => apimachinery::json::parse(self.bytes()).map(Arc::new).map_err(unreadable),
         }
     }

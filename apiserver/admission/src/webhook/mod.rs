@@ -11,7 +11,6 @@ mod review;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -73,10 +72,7 @@ impl Webhooks {
         if *kind != attributes.kind {
             return Ok(Some(Arc::new(self.lister.convert(&expanded, kind).await?)));
         }
-        Ok(Some(match expanded {
-            Cow::Borrowed(_) => object.clone(),
-            Cow::Owned(object) => Arc::new(object),
-        }))
+        Ok(Some(expanded))
     }
 
     async fn call(

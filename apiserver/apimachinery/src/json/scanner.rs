@@ -88,15 +88,10 @@ impl<'a> Scanner<'a> {
     /// The text of an object that has no values but objects of the same kind, and no space. `None` for any other, of which
     /// nothing is read, and for one that is nested deeper than `most`.
     pub(super) fn names(&mut self, most: usize) -> Option<&'a str> {
-        let start = self.at;
-        let text = self.names_end(most).and_then(|end| {
-            self.at = end;
-            self.text?.get(start..end)
-        });
-        if text.is_none() {
-            self.at = start;
-        }
-        text
+        let end = self.names_end(most)?;
+        let text = self.text?.get(self.at..end)?;
+        self.at = end;
+        Some(text)
     }
 
     fn names_end(&self, most: usize) -> Option<usize> {

@@ -114,9 +114,6 @@ impl Managed {
             }
             let (set, canonical) = match entry.get("fieldsV1") {
                 None | Some(Value::Null) => (Set::new(), false),
-                Some(Value::String(text)) => {
-                    sets::read_text(text).map_err(|error| format!("error decoding set: {error}"))?
-                }
                 Some(fields) => sets::read(fields).map_err(|error| format!("error decoding set: {error}"))?,
             };
             let identity = Identity {

@@ -41,11 +41,14 @@ impl Weigh for Remembered {
     }
 }
 
-/// Reads FieldsV1; answers, too, whether the set would be written so.
+/// Reads FieldsV1, in either [form](apimachinery::field_sets); answers, too, whether the set would be written so.
 ///
 /// # Errors
 /// As of [`Set::from_fields`].
 pub(super) fn read(fields: &Value) -> serde_json::Result<(Set, bool)> {
+    if let Value::String(text) = fields {
+        return read_text(text);
+    }
     let fingerprint = SETS.fingerprint(fields);
     let remembered = SETS.latest.lock().recall(&fingerprint).map(|remembered| remembered.set.clone());
     if let Some(set) = remembered.filter(|set| set.is_written_as(fields)) {
@@ -58,11 +61,7 @@ pub(super) fn read(fields: &Value) -> serde_json::Result<(Set, bool)> {
     Ok((set, canonical))
 }
 
-/// [`read`] of the text of FieldsV1.
-///
-/// # Errors
-/// As of [`Set::from_fields`].
-pub(super) fn read_text(text: &str) -> serde_json::Result<(Set, bool)> {
+fn read_text(text: &str) -> serde_json::Result<(Set, bool)> {
     let fingerprint = SETS.hasher.hash_one(text);
     if let Some(remembered) = SETS.latest.lock().recall(&fingerprint).filter(|remembered| *remembered.text == *text) {
         return Ok((remembered.set.clone(), true));

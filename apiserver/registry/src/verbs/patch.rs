@@ -86,7 +86,10 @@ impl Patched<'_> {
         }
         if self.row.is_custom() && self.view.is_whole() {
             return match object.kind() {
-                "" => Err(format!("Object 'Kind' is missing in '{}'", go_json(&*field_sets::expanded(object)))),
+                "" => {
+                    field_sets::expand(object);
+                    Err(format!("Object 'Kind' is missing in '{}'", go_json(object)))
+                }
                 _ => Ok(true),
             };
         }
