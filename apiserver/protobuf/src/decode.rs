@@ -238,7 +238,9 @@ fn is_omitted(field: &Field, value: &Value) -> bool {
             empty && field.omit_empty && !field.pointer
         }
         Type::Bytes => empty && field.omit_empty,
-        Type::Time | Type::MicroTime => value.is_null() && field.omit_zero && !field.pointer,
+        // A pointer to no time, no JSON, no schema: Go shows null and reads that as no pointer.
+        _ if value.is_null() && field.pointer => field.omit_empty,
+        Type::Time | Type::MicroTime => value.is_null() && field.omit_zero,
         _ => false,
     }
 }

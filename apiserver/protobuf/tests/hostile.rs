@@ -72,6 +72,15 @@ fn unknown_fields_are_passed_over_and_parts_of_a_message_add_up() {
 }
 
 #[test]
+fn a_time_or_json_that_is_sent_empty_is_none() {
+    let managed = [&[0x8a, 0x01, 5][..], &message(1, b"m"), &message(7, b"")].concat();
+    let metadata = [message(1, b"a"), message(9, b""), managed].concat();
+    let object = pod(&message(1, &metadata)).unwrap();
+    assert_eq!(object["metadata"], json!({"name": "a", "managedFields": [{"manager": "m"}]}));
+    assert_eq!(decode(&encode(&object).unwrap()).unwrap(), object);
+}
+
+#[test]
 fn nesting_is_bounded_and_what_is_let_through_can_be_read_again() {
     let nested = |levels: usize| {
         // JSONSchemaProps.not, field 28, in itself.
