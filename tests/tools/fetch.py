@@ -148,18 +148,18 @@ def data_of(package):
     raise OSError("the package holds no data")
 
 
-def from_debian(name, bring, libraries=False):
+def from_debian(name, bring, unpack=None):
     """Gives `bring` the files of a Debian package, suite by suite, until it says None: the line that says why not, or None.
 
-    With `libraries` the files of all libraries that the package asks for come first, package by package."""
+    Before, `unpack` gets the files of each library that the package asks for."""
     arch = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
     why = "no mirror"
     for mirror in mirrors():
         for suite in SUITES:
             try:
-                for package in libraries_of(debian_index(mirror, suite, arch), name) if libraries else []:
-                    with data_of(debian_package(mirror, suite, arch, package)) as data:
-                        bring(data, suite)
+                for library in libraries_of(debian_index(mirror, suite, arch), name) if unpack else []:
+                    with data_of(debian_package(mirror, suite, arch, library)) as data:
+                        unpack(data)
                 with data_of(debian_package(mirror, suite, arch, name)) as data:
                     why = bring(data, suite)
                 if why is None:
@@ -231,17 +231,23 @@ def bring_valgrind(bin_dir):
 
 
 def bring_llvm_profdata(bin_dir):
-    """What merges the counts of programs that rustc has built, with the libraries of its own suite."""
+    """What merges the counts of programs that rustc has built: rustup's, or Debian's with the libraries of its own suite."""
     target, folder = os.path.join(bin_dir, "llvm-profdata"), os.path.join(bin_dir, "llvm-profdata.d")
     least = version_after("LLVM version: ", "rustc", "-vV") or (0,)
 
-    def usable():
-        return (version_after("LLVM version ", target, "merge", "--version") or ()) >= least[:1]
+    def usable(program):
+        return (version_after("LLVM version ", program, "merge", "--version") or ()) >= least[:1]
 
-    if usable():
+    if usable(target):
         return None
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], capture_output=True, text=True).stdout.strip()
+    of_rustup = glob.glob(os.path.join(sysroot, "lib", "rustlib", "*", "bin", "llvm-profdata"))
+    for program in (os.environ.get("LLVM_PROFDATA"), *of_rustup, shutil.which("llvm-profdata")):
+        if program and usable(program):
+            put_script(f'exec "{program}" "$@"', target)
+            return None
 
-    def bring(data, suite):
+    def unpack(data):
         os.makedirs(folder, exist_ok=True)
         for member in data.getmembers():
             folder_of, name = os.path.split(member.name)
@@ -253,13 +259,17 @@ def bring_llvm_profdata(bin_dir):
                 if os.path.lexists(here):
                     os.remove(here)
                 os.symlink(os.path.basename(member.linkname), here)
+
+    def bring(data, suite):
+        unpack(data)
         put_script('folder=${0%/*}/llvm-profdata.d\n'
                    'exec "$folder"/ld-linux*.so.? --library-path "$folder" "$folder/llvm-profdata" "$@"', target)
-        return None if usable() else f"{suite}'s does not run here"
+        return None if usable(target) else f"{suite}'s does not run here"
 
     package = f"llvm-{least[0]}"
-    why = from_debian(package, bring, libraries=True)
-    return why and f"llvm-profdata {least[0]} or newer (Debian's {package}, or rustup's component llvm-tools): {why}"
+    why = from_debian(package, bring, unpack)
+    return why and (f"llvm-profdata {least[0]} or newer (rustup's component llvm-tools, Debian's {package}, or "
+                    f"LLVM_PROFDATA=/path/to/llvm-profdata): {why}")
 
 
 PROGRAMS = {"kubectl": bring_kubectl, "etcd": bring_etcd, "cargo-deny": bring_cargo_deny, "valgrind": bring_valgrind,

@@ -25,19 +25,18 @@ def fetch(*programs):
     subprocess.run([sys.executable, os.path.join(ROOT, "tests", "tools", "fetch.py"), TOOLS, *programs], check=True)
 
 
-def run(command, data, loads, **environment):
-    """Starts a server with its data in a folder, runs programs with its kubeconfig, one after the other, and ends it."""
-    with open(data + ".log", "w") as log:
-        server = subprocess.Popen([*command, "--secure-port", "0", "--data-dir", data], stdout=subprocess.PIPE, stderr=log,
-                                  text=True, env={**os.environ, **environment})
-        try:
-            if not server.stdout.readline():
-                sys.exit(f"the server does not start: {' '.join(command)}")
-            for load in loads:
-                subprocess.run([*load, "--kubeconfig", os.path.join(data, "kubeconfig")], check=True, stdout=subprocess.DEVNULL)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            server.communicate()
+def run(command, data, load=None, **environment):
+    """Starts a server with its data in a folder, runs a program with its kubeconfig, and ends it."""
+    server = subprocess.Popen([*command, "--secure-port", "0", "--data-dir", data], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, text=True, env={**os.environ, **environment})
+    try:
+        if not server.stdout.readline():
+            sys.exit(f"the server does not start: {' '.join(command)}")
+        if load:
+            subprocess.run([*load, "--kubeconfig", os.path.join(data, "kubeconfig")], check=True, stdout=subprocess.DEVNULL)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.communicate()
 
 
 def free_ports(count):

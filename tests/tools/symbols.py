@@ -38,12 +38,12 @@ def functions(profile):
     return found
 
 
-def ran(folder, part, flags, *loads):
-    """The functions of a server that starts, does the loads and ends."""
+def ran(folder, part, flags, load=None):
+    """The functions of a server that starts, does the load and ends."""
     profile = os.path.join(folder, part + ".out")
     command = [os.path.join(TOOLS, "valgrind"), "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={profile}",
                COX, "apiserver", *flags]
-    run(command, os.path.join(folder, part), loads)
+    run(command, os.path.join(folder, part), load)
     return functions(profile)
 
 
